@@ -1,0 +1,106 @@
+import type { Script } from './script.js';
+import type { SessionLinkEvents } from './session-link-events.js';
+
+/**
+ * One command for the logical primary.
+ *
+ * @internal
+ */
+export interface LinkCommand {
+  /** A script, or the lower-case name of a read-only Redis command. */
+  readonly run: Script | 'hgetall' | 'ping' | 'info' | 'role' | 'time';
+  /** Key names; all of them live in one slot. */
+  readonly keys: readonly string[];
+  /**
+   * Arguments after the keys. Values of sessions travel here: no log, error or trace may show them.
+   * For a script that writes the link itself puts `notAfterMs` (Redis's clock) before them.
+   */
+  readonly args: readonly (string | Buffer)[];
+}
+
+/** How a single command is run. @internal */
+export interface LinkCommandOptions {
+  /** Ends the wait of a caller that has gone; the command is not sent afterwards. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where a link stands, for health, metrics and logs. @public */
+export interface SessionLinkStatus {
+  /** How the primary is found. */
+  readonly mode: 'standalone' | 'sentinel' | 'cluster' | 'client';
+  /** `ready`: a usable primary; `degraded`: usable, but changes are held by it alone; `lost`: none at the moment. */
+  readonly state: 'connecting' | 'ready' | 'degraded' | 'lost' | 'closed';
+  /** `host:port` of the primary in use, or `null`. */
+  readonly primary: string | null;
+  /** Operations that wait for a usable primary or for a replica's acknowledgement now. */
+  readonly waiting: number;
+  /** What the last failover looked like from here, or `null`. */
+  readonly lastFailover: FailoverReport | null;
+}
+
+/** A change of primary as this process saw it. @public */
+export interface FailoverReport {
+  /** `host:port` left. */
+  readonly from: string | null;
+  /** `host:port` in use now. */
+  readonly to: string;
+  /** When the new primary was usable, epoch milliseconds of this process. */
+  readonly atMs: number;
+  /** From the last good answer of the old primary until its loss was noticed, in milliseconds. */
+  readonly noticedMs: number;
+  /** From the loss until the new primary was usable, in milliseconds. */
+  readonly durationMs: number;
+  /** Operations that waited meanwhile. */
+  readonly held: number;
+  /** Operations that were sent a second time. */
+  readonly replayed: number;
+  /** Whether changes were acknowledged by a lone primary afterwards. */
+  readonly degraded: boolean;
+}
+
+/** What a health check asks the nodes themselves. Fields the server does not tell are `null`. @public */
+export interface SessionLinkInspection {
+  /** Round trip of the check on the connection the application uses, in milliseconds. */
+  readonly roundTripMs: number;
+  /** `master`, `slave` … as `ROLE` says. */
+  readonly role: string | null;
+  /** Replicas the primary knows, with how far they lag behind it. */
+  readonly replicas: readonly { readonly address: string; readonly lagBytes: number; readonly online: boolean }[];
+  /** Sentinel's side, or `null` when no Sentinel is in use. */
+  readonly sentinels: { readonly known: number; readonly reachable: number; readonly quorum: boolean | null } | null;
+  /** `used_memory` in bytes, or `null`. */
+  readonly usedMemoryBytes: number | null;
+  /** `maxmemory` in bytes, or `null` when unlimited or unknown. */
+  readonly maxMemoryBytes: number | null;
+}
+
+/**
+ * One logical primary, wherever it runs at the moment. All that the store knows of Redis.
+ *
+ * @internal
+ */
+export interface SessionLink {
+  /**
+   * Runs one command on the primary and resolves with its reply once it counts as done: for a script that writes that is
+   * once it is as durable as configured. Retries until the operation's deadline.
+   *
+   * @throws SessionUnavailableError when no usable primary answered by the deadline, when too much is waiting already, or
+   *   when the link is closed; such a command is never sent later.
+   * @throws the server's own error for a reply that no retry mends (`OOM`, `NOPERM`, `WRONGTYPE`, a script's error).
+   */
+  execute(command: LinkCommand, options?: LinkCommandOptions): Promise<unknown>;
+  /** The primary's clock as known here: epoch milliseconds. */
+  nowMs(): number;
+  /** Where the link stands; answers at once, asks nobody. */
+  status(): SessionLinkStatus;
+  /**
+   * Asks the nodes themselves, on the connection the application uses.
+   *
+   * @throws SessionUnavailableError when there is no answer within `timeoutMs`.
+   */
+  inspect(timeoutMs: number): Promise<SessionLinkInspection>;
+  /** Subscribes to a link event; returns the way to unsubscribe. */
+  on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void;
+  /** Lets in-flight operations finish or fail by their deadline, then closes what the link opened. */
+  close(): Promise<void>;
+}

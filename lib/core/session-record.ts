@@ -1,0 +1,33 @@
+/**
+ * One session as a repository hands it out.
+ *
+ * @internal
+ */
+export interface StoredSession {
+  /** JSON text of each top-level field, without `cookie`. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** JSON text of the cookie's attributes without `expires`, or `null` when the session was stored without a cookie. */
+  readonly cookie: string | null;
+  /** Whose session it is, or `null`. */
+  readonly userId: string | null;
+  /** When it was created: epoch milliseconds of the repository's clock. */
+  readonly createdAtMs: number;
+  /** How long it lives from now when nobody touches it, in milliseconds. */
+  readonly remainingMs: number;
+  /** Counts the stored changes; starts at 1. */
+  readonly version: number;
+}
+
+/** What one request wants stored. @internal */
+export interface SessionChange {
+  /** Fields to write: name to JSON text. */
+  readonly set: ReadonlyMap<string, string>;
+  /** Fields to delete. */
+  readonly remove: readonly string[];
+  /** The cookie's attributes when they changed, else `undefined`; `null` deletes them. */
+  readonly cookie?: string | null | undefined;
+  /** Whose session it is when that changed, else `undefined`; `null` takes it away. */
+  readonly userId?: string | null | undefined;
+  /** How long the session lives from now, in milliseconds; 0 or less ends it. */
+  readonly idleTimeoutMs: number;
+}

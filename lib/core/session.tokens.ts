@@ -1,0 +1,10 @@
+/** Resolved options of the module. @public */
+export const SESSION_OPTIONS = Symbol.for('nestjs-ha-session:options');
+/** The ioredis client of the sessions' Redis; see `@InjectSessionRedis()`. @public */
+export const SESSION_REDIS = Symbol.for('nestjs-ha-session:redis');
+/** The express-session store. @public */
+export const SESSION_STORE = Symbol.for('nestjs-ha-session:store');
+/** The link to Redis, or `null` when sessions live elsewhere. @internal */
+export const SESSION_LINK = Symbol.for('nestjs-ha-session:link');
+/** The repository under our store, or `null` with a foreign store. @internal */
+export const SESSION_REPOSITORY = Symbol.for('nestjs-ha-session:repository');

@@ -1,0 +1,23 @@
+import { SessionError } from './session.error.js';
+
+/** Why the sessions could not be reached. @public */
+export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'closed';
+
+/**
+ * No usable primary answered by the operation's deadline, or too much is waiting already. What was asked for has not been
+ * acknowledged and will not be sent later. Over HTTP: 503 with `Retry-After`.
+ *
+ * @public
+ */
+export class SessionUnavailableError extends SessionError {
+  override readonly code = 'SESSION_STORE_UNAVAILABLE';
+
+  constructor(
+    /** `deadline`: nobody answered in time; `overload`: too many wait; `aborted`: the caller has gone; `closed`: shutting down. */
+    readonly reason: SessionUnavailableReason,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
