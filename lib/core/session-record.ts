@@ -4,6 +4,8 @@
  * @internal
  */
 export interface StoredSession {
+  /** Its stored id: a hash of what the cookie carries. */
+  readonly id: string;
   /** JSON text of each top-level field, without `cookie`. */
   readonly fields: ReadonlyMap<string, string>;
   /** JSON text of the cookie's attributes without `expires`, or `null` when the session was stored without a cookie. */
@@ -12,6 +14,8 @@ export interface StoredSession {
   readonly userId: string | null;
   /** When it was created: epoch milliseconds of the repository's clock. */
   readonly createdAtMs: number;
+  /** How long it may live from now at the most, however busy, in milliseconds; `Infinity` without an absolute timeout. */
+  readonly longestRemainingMs: number;
   /** How long it lives from now when nobody touches it, in milliseconds. */
   readonly remainingMs: number;
   /** Counts the stored changes; starts at 1. */
@@ -24,10 +28,10 @@ export interface SessionChange {
   readonly set: ReadonlyMap<string, string>;
   /** Fields to delete. */
   readonly remove: readonly string[];
-  /** The cookie's attributes when they changed, else `undefined`; `null` deletes them. */
-  readonly cookie?: string | null | undefined;
-  /** Whose session it is when that changed, else `undefined`; `null` takes it away. */
-  readonly userId?: string | null | undefined;
+  /** JSON text of the cookie's attributes when they changed, else `undefined`; `null` deletes them. */
+  readonly cookie: string | null | undefined;
+  /** Whose session it is after the change, or `null`. */
+  readonly userId: string | null;
   /** How long the session lives from now, in milliseconds; 0 or less ends it. */
   readonly idleTimeoutMs: number;
 }

@@ -17,14 +17,6 @@ export type CommitOutcome = ({ readonly outcome: 'committed' } & StoredState) | 
 /** @internal */
 export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { readonly outcome: 'gone' };
 
-/** Changes to the deadline alone. @internal */
-export interface SessionTouch {
-  /** How long the session lives from now, in milliseconds. */
-  readonly idleTimeoutMs: number;
-  /** The cookie's attributes when they changed. */
-  readonly cookie?: string | undefined;
-}
-
 /**
  * The store's port: what a place that keeps sessions must be able to do.
  *
@@ -42,9 +34,9 @@ export interface SessionRepository {
   commit(sid: string, change: SessionChange): Promise<CommitOutcome>;
   /** Stores a whole session whatever was there before: express-session's `set` of a plain object. */
   replace(sid: string, change: SessionChange): Promise<StoredState>;
-  /** Moves the deadline of a live session. */
-  touch(sid: string, touch: SessionTouch): Promise<TouchOutcome>;
-  /** Ends a session; `absent` when there was none. It cannot be committed to afterwards. */
+  /** Moves the deadline of a live session, never to an earlier time. `userId`: whose it is, as far as the caller knows. */
+  touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome>;
+  /** Ends a session; `absent` when there was none. It cannot be committed to or created again for a while. */
   destroy(sid: string): Promise<'destroyed' | 'absent'>;
   /** Live sessions now: exact, without a scan. */
   count(): Promise<number>;

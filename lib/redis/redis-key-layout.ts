@@ -1,0 +1,54 @@
+import { storedId } from '../core/session-id.js';
+
+/** Key names of one session. @internal */
+export interface SessionKeys {
+  /** Member of the indexes. */
+  readonly id: string;
+  readonly session: string;
+  readonly live: string;
+  readonly tombstone: string;
+}
+
+/**
+ * Every key name this package uses; `docs/redis-keys.md` lists them for operators.
+ *
+ * @internal
+ */
+export class RedisKeyLayout {
+  constructor(
+    private readonly application: string,
+    /** Hash tags the sessions are spread over: one except in Cluster. */
+    readonly bucketCount: number,
+  ) {}
+
+  /** Whether all keys share one slot, so that one script can change a session and its user's index together. */
+  get isSingleSlot(): boolean {
+    return this.bucketCount === 1;
+  }
+
+  /** Keys of the session that a cookie calls `sid`. */
+  session(sid: string): SessionKeys {
+    const { id, bucket } = storedId(sid, this.bucketCount);
+    return this.stored(id, bucket);
+  }
+
+  /** Keys of a session by its stored id. */
+  stored(id: string, bucket: number): SessionKeys {
+    const tag = this.tag(bucket);
+    return { id, session: `${tag}s:${id}`, live: `${tag}live`, tombstone: `${tag}t:${id}` };
+  }
+
+  /** Index of live sessions of one bucket. */
+  live(bucket: number): string {
+    return `${this.tag(bucket)}live`;
+  }
+
+  /** Index of one user's sessions. */
+  user(userId: string): string {
+    return `${this.tag(storedId(userId, this.bucketCount).bucket)}u:${userId}`;
+  }
+
+  private tag(bucket: number): string {
+    return `{${this.application}:${bucket}}:`;
+  }
+}

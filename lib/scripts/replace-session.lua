@@ -1,0 +1,59 @@
+--- replace-session: stores a whole session whatever was there before: express-session's `set` of a plain object.
+-- @write
+-- @key   session    hash    {app:b}:s:<id>
+-- @key   live       zset    {app:b}:live
+-- @key   tombstone  string  {app:b}:t:<id>
+-- @key   user?      zset    {app:b}:u:<user>, only when it lives in this slot and the session has a user
+-- @arg   notAfterMs   ms    Redis's clock; later than that the script refuses
+-- @arg   token        text  names this change: a replay of it changes nothing
+-- @arg   id           text  member of the indexes
+-- @arg   idleMs       ms    0 or less: the session ends
+-- @arg   tombstoneMs  ms    how long an ended session's id stays unusable
+-- @arg   absoluteMs   ms    longest life of a session that is new here, 0: no limit
+-- @arg   cookie       json  the cookie's attributes, empty: none
+-- @arg   user         text  whose session it is, empty: nobody's
+-- @arg   field…       text  name, JSON, name, JSON …
+-- @reply [1, now, version, deadline, formerUser]  stored, or stored before by the same token
+--- @include clock
+--- @include meta
+--- @include index
+local now = now_ms()
+local late = refuse_if_late(now, ARGV[1])
+if late then
+  return late
+end
+local token, id, idle, absolute = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6])
+local stored = redis.call('HMGET', KEYS[1], 'meta', 'user')
+local meta = stored[1] and parse_meta(stored[1])
+local former = stored[2] or ''
+if meta and has_token(meta.tokens, token) then
+  return { 1, now, meta.version, meta.deadline, former }
+end
+local tombstone = redis.call('GET', KEYS[3])
+if not meta and tombstone and has_token(tombstone, token) then
+  return { 1, now, 0, now, former }
+end
+if not meta then
+  meta = { created = now, version = 0, absolute = absolute > 0 and now + absolute or 0, at = now, tokens = '' }
+end
+add_token(meta, token, now)
+if idle <= 0 then
+  end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5])
+  return { 1, now, meta.version + 1, now, former }
+end
+meta.version = meta.version + 1
+meta.deadline = deadline_after(now, idle, meta.absolute)
+redis.call('DEL', KEYS[1], KEYS[3])
+redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
+call_in_chunks('HSET', KEYS[1], ARGV, 9, #ARGV)
+if ARGV[7] ~= '' then
+  redis.call('HSET', KEYS[1], 'cookie', ARGV[7])
+end
+if ARGV[8] ~= '' then
+  redis.call('HSET', KEYS[1], 'user', ARGV[8])
+end
+set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
+if KEYS[4] then
+  index_user(KEYS[4], id, meta.deadline, now)
+end
+return { 1, now, meta.version, meta.deadline, former }

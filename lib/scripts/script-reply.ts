@@ -1,0 +1,33 @@
+import type { Script } from '../core/script.js';
+import { SessionScriptError } from '../errors/session-script.error.js';
+
+/** Reply of a script that changes one session: `null` stands for the outcome 0 (taken, gone, absent). @internal */
+export interface SessionReply {
+  /** The server's clock when the script ran: epoch milliseconds. */
+  readonly nowMs: number;
+  /** What follows: numbers or texts, by script. */
+  readonly rest: readonly (number | string)[];
+}
+
+/** Reads `[1, now, …]` or `[0, now]`. @internal */
+export function sessionReply(script: Script, reply: unknown): SessionReply | null {
+  if (!Array.isArray(reply) || typeof reply[1] !== 'number' || (reply[0] !== 0 && reply[0] !== 1)) {
+    throw new SessionScriptError(script.name, reply);
+  }
+  const [code, nowMs, ...rest] = reply as [number, number, ...(number | string)[]];
+  return code === 1 ? { nowMs, rest } : null;
+}
+
+/** Reads a whole number. @internal */
+export function numberReply(script: Script, reply: unknown): number {
+  if (typeof reply !== 'number') throw new SessionScriptError(script.name, reply);
+  return reply;
+}
+
+/** Reads a list of texts. @internal */
+export function textsReply(script: Script, reply: unknown): readonly string[] {
+  if (!Array.isArray(reply) || !reply.every((element) => typeof element === 'string')) {
+    throw new SessionScriptError(script.name, reply);
+  }
+  return reply as string[];
+}

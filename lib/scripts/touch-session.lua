@@ -1,0 +1,33 @@
+--- touch-session: moves the deadline of a live session; never to an earlier time, so a replay does no harm.
+-- @write
+-- @key   session  hash  {app:b}:s:<id>
+-- @key   live     zset  {app:b}:live
+-- @key   user?    zset  {app:b}:u:<user>, only when it lives in this slot and the session has a user
+-- @arg   notAfterMs  ms    Redis's clock; later than that the script refuses
+-- @arg   id          text  member of the indexes
+-- @arg   idleMs      ms    1 …
+-- @reply [1, now, version, deadline]  touched
+-- @reply [0, now]                     gone
+--- @include clock
+--- @include meta
+--- @include index
+local now = now_ms()
+local late = refuse_if_late(now, ARGV[1])
+if late then
+  return late
+end
+local text = redis.call('HGET', KEYS[1], 'meta')
+local meta = text and parse_meta(text)
+if not meta then
+  return { 0, now }
+end
+local deadline = deadline_after(now, tonumber(ARGV[3]), meta.absolute)
+if deadline > meta.deadline then
+  meta.deadline = deadline
+  redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
+  set_deadline(KEYS[1], KEYS[2], ARGV[2], deadline)
+  if KEYS[3] then
+    index_user(KEYS[3], ARGV[2], deadline, now)
+  end
+end
+return { 1, now, meta.version, meta.deadline }

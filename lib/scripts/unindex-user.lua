@@ -1,0 +1,13 @@
+--- unindex-user: takes a session that ended, or has another user now, out of its user's index.
+-- @write
+-- @key   user  zset  {app:b}:u:<user>
+-- @arg   notAfterMs  ms    Redis's clock; later than that the script refuses
+-- @arg   id          text  member of the index
+-- @reply 1  taken out
+-- @reply 0  was not in it
+--- @include clock
+local late = refuse_if_late(now_ms(), ARGV[1])
+if late then
+  return late
+end
+return redis.call('ZREM', KEYS[1], ARGV[2])

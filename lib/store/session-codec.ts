@@ -1,0 +1,124 @@
+import type { StoredSession } from '../core/session-record.js';
+import { SessionSerializationError } from '../errors/session-serialization.error.js';
+
+/** A live session in the form that is stored. @internal */
+export interface EncodedSession {
+  /** JSON text of each top-level field, without `cookie`. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** JSON text of the cookie's attributes without `expires`, or `null` without a cookie. */
+  readonly cookie: string | null;
+  /** The cookie's own life, which overrides the idle timeout, or `null`. */
+  readonly cookieMaxAgeMs: number | null;
+}
+
+/** Says which field of a stored session is no JSON. @internal */
+export class UndecodableFieldError extends Error {
+  constructor(readonly field: string) {
+    super(`stored field "${field}" is not JSON`);
+  }
+}
+
+/**
+ * Serialises a live session, field by field.
+ *
+ * @throws SessionSerializationError when a field is or holds what JSON cannot carry; names the field.
+ */
+export function encodeSession(session: object): EncodedSession {
+  const fields = new Map<string, string>();
+  let cookie: EncodedCookie = { text: null, maxAgeMs: null };
+  for (const [name, value] of Object.entries(session) as [string, unknown][]) {
+    if (name === 'cookie') {
+      cookie = encodeCookie(value);
+      continue;
+    }
+    // `__proto__` as a name would set a prototype when the session is built again.
+    if (name === '__proto__') continue;
+    const text = encodeField(name, value);
+    if (text !== undefined) fields.set(name, text);
+  }
+  return { fields, cookie: cookie.text, cookieMaxAgeMs: cookie.maxAgeMs };
+}
+
+/**
+ * The session data of a stored session as express-session's `get` hands it out.
+ *
+ * @throws UndecodableFieldError when a field is not JSON.
+ */
+export function decodeSession(stored: StoredSession, nowMs: number): Record<string, unknown> {
+  const data: Record<string, unknown> = {};
+  if (stored.cookie !== null) data['cookie'] = decodeCookie(stored.cookie, nowMs + stored.remainingMs);
+  for (const [name, text] of stored.fields) {
+    if (name !== '__proto__') data[name] = parse(name, text);
+  }
+  return data;
+}
+
+function encodeField(name: string, value: unknown): string | undefined {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : String(cause);
+    throw new SessionSerializationError(name, reason, { cause });
+  }
+  // A filled Map or Set becomes `{}` without a word; only then is it worth a second look.
+  if (text?.includes('{}')) refuseCollections(name, value);
+  return text;
+}
+
+function refuseCollections(field: string, value: unknown): void {
+  JSON.stringify(value, (_key, inner: unknown) => {
+    if (inner instanceof Map || inner instanceof Set) {
+      throw new SessionSerializationError(field, `it holds a ${inner.constructor.name}, which JSON would store as {}`);
+    }
+    return inner;
+  });
+}
+
+interface EncodedCookie {
+  readonly text: string | null;
+  readonly maxAgeMs: number | null;
+}
+
+function encodeCookie(cookie: unknown): EncodedCookie {
+  if (typeof cookie !== 'object' || cookie === null) return { text: null, maxAgeMs: null };
+  const { expires, ...attributes } = plainCookie(cookie);
+  const maxAgeMs = cookieMaxAgeMs(attributes, expires);
+  // `expires` is a moment that every request moves; what is stored is the length, and the moment is made from it on load.
+  if (maxAgeMs !== null && typeof attributes['originalMaxAge'] !== 'number' && typeof attributes['maxAge'] !== 'number') {
+    attributes['originalMaxAge'] = maxAgeMs;
+  }
+  return { text: JSON.stringify(attributes), maxAgeMs };
+}
+
+function plainCookie(cookie: object): Record<string, unknown> {
+  return 'toJSON' in cookie && typeof cookie.toJSON === 'function'
+    ? { ...(cookie.toJSON() as Record<string, unknown>) }
+    : { ...(cookie as Record<string, unknown>) };
+}
+
+function cookieMaxAgeMs(attributes: Record<string, unknown>, expires: unknown): number | null {
+  for (const name of ['originalMaxAge', 'maxAge']) {
+    const value = attributes[name];
+    if (typeof value === 'number' && !Number.isNaN(value)) return value;
+  }
+  if (expires === null || expires === undefined || attributes['originalMaxAge'] === null) return null;
+  const moment = expires instanceof Date ? expires.valueOf() : Date.parse(String(expires));
+  return Number.isNaN(moment) ? null : moment - Date.now();
+}
+
+function decodeCookie(text: string, deadlineMs: number): Record<string, unknown> {
+  const attributes = parse('cookie', text) as Record<string, unknown>;
+  if (typeof attributes['originalMaxAge'] === 'number') {
+    return { ...attributes, expires: new Date(deadlineMs).toISOString() };
+  }
+  return 'originalMaxAge' in attributes ? { ...attributes, expires: null } : attributes;
+}
+
+function parse(field: string, text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new UndecodableFieldError(field);
+  }
+}
