@@ -65,9 +65,11 @@ export class SessionStore extends session.Store {
     // Two saves of one session object: the second writes what has changed since the first.
     const result = running ? running.then(() => this.save(sid, data)) : this.save(sid, data);
     if (result) {
-      const settled = result.then(noop, noop);
+      const forget = (): void => {
+        if (this.saving.get(data) === settled) this.saving.delete(data);
+      };
+      const settled: Promise<void> = result.then(forget, forget);
       this.saving.set(data, settled);
-      void settled.then(() => this.saving.get(data) === settled && this.saving.delete(data));
     }
     return answer(result, callback);
   }

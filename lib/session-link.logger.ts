@@ -1,0 +1,24 @@
+import type { LoggerService } from '@nestjs/common';
+import type { SessionLink } from './core/session-link.js';
+
+/** Logs one line for each event of the link, never one for each retry. @internal */
+export function logLinkEvents(link: SessionLink, logger: Pick<LoggerService, 'log' | 'warn'>): void {
+  link.on('ready', ({ primary }) => {
+    logger.log(`Redis primary ${primary} is in use`);
+  });
+  link.on('lost', ({ primary, reason }) => {
+    logger.warn(`Redis primary ${primary} was lost (${reason}); sessions wait for its successor`);
+  });
+  link.on('failover', ({ from, to, noticedMs, durationMs, held, replayed }) => {
+    logger.warn(
+      `Redis failover from ${from ?? 'nowhere'} to ${to}: noticed after ${noticedMs.toFixed(0)} ms, ` +
+        `took ${durationMs.toFixed(0)} ms, ${held} operations waited, ${replayed} were sent again`,
+    );
+  });
+  link.on('degraded', ({ primary, reason }) => {
+    logger.warn(`Redis primary ${primary} keeps the sessions alone (${reason})`);
+  });
+  link.on('recovered', ({ primary }) => {
+    logger.log(`Redis primary ${primary} has a replica again`);
+  });
+}

@@ -1,0 +1,92 @@
+import type { DynamicModule, MiddlewareConsumer, NestModule, OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Module, RequestMethod } from '@nestjs/common';
+import type { Cluster, Redis } from 'ioredis';
+import { SESSION_LINK, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import type { SessionLink } from './core/session-link.js';
+import { SessionContext } from './http/session-context.js';
+import type { SessionCycle } from './http/session-cycle.js';
+import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
+import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
+import type { SessionModuleOptions } from './options/session.options.js';
+import { SESSION_CYCLE, asyncOptionsProviders, optionsProvider, sessionProviders } from './session.providers.js';
+import { SessionService } from './session.service.js';
+
+/** Written with the leading slash and braces, it covers the root and every path, under a global prefix too, without a warning. */
+const EVERY_ROUTE = { path: '/{*splat}', method: RequestMethod.ALL };
+
+/** Settings of the registration itself. @public */
+export interface SessionModuleRegistration {
+  /** Whether other modules can inject the providers without importing this one. @defaultValue true */
+  readonly isGlobal?: boolean | undefined;
+}
+
+/**
+ * Highly available server-side sessions: mounts express-session on every route, over Redis with Sentinel, and provides
+ * {@link SessionService}, the store and the Redis client.
+ *
+ * @public
+ */
+@Module({})
+export class SessionModule implements NestModule, OnApplicationShutdown {
+  /** @internal */
+  constructor(
+    @Inject(SESSION_OPTIONS) private readonly options: ResolvedSessionOptions,
+    @Inject(SESSION_CYCLE) private readonly cycle: SessionCycle,
+    @Inject(SESSION_LINK) private readonly link: SessionLink | null,
+    @Inject(SESSION_REDIS) private readonly redis: Redis | Cluster | null,
+  ) {}
+
+  /**
+   * Registers the module with options that are known now.
+   *
+   * @throws SessionConfigurationError when an option is wrong; lists all faults with their paths.
+   */
+  static forRoot(options: SessionModuleOptions & SessionModuleRegistration): DynamicModule {
+    const { isGlobal, ...own } = { ...options };
+    return this.register([optionsProvider(own)], { isGlobal });
+  }
+
+  /**
+   * Registers the module with options from a factory, a class or an existing provider.
+   *
+   * @throws SessionConfigurationError at once when none or several of `useFactory`, `useClass`, `useExisting` are given, and at
+   *   start-up when an option is wrong.
+   */
+  static forRootAsync(options: SessionModuleAsyncOptions): DynamicModule {
+    return this.register(asyncOptionsProviders(options), options);
+  }
+
+  private static register(
+    providers: NonNullable<DynamicModule['providers']>,
+    { isGlobal = true, imports = [] }: SessionModuleRegistration & Pick<SessionModuleAsyncOptions, 'imports'>,
+  ): DynamicModule {
+    return {
+      module: SessionModule,
+      global: isGlobal,
+      imports: [...imports],
+      providers: [...providers, ...sessionProviders],
+      exports: [
+        SessionService,
+        SessionContext,
+        SESSION_OPTIONS,
+        SESSION_REDIS,
+        SESSION_STORE,
+        SESSION_LINK,
+        SESSION_REPOSITORY,
+      ],
+    };
+  }
+
+  /** @internal */
+  configure(consumer: MiddlewareConsumer): void {
+    const { exclude, forRoutes } = this.options;
+    const proxy = consumer.apply(this.cycle);
+    (exclude.length > 0 ? proxy.exclude(...exclude) : proxy).forRoutes(...(forRoutes.length > 0 ? forRoutes : [EVERY_ROUTE]));
+  }
+
+  /** Lets saves under way finish, then closes the connections this module opened; never those it was given. @internal */
+  async onApplicationShutdown(): Promise<void> {
+    await this.link?.close();
+    if (this.options.redis?.topology.kind !== 'client') this.redis?.disconnect();
+  }
+}

@@ -1,0 +1,103 @@
+import type { Provider } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import type { Store } from 'express-session';
+import { SESSION_LINK, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import type { SessionLink } from './core/session-link.js';
+import { SessionCommitInterceptor } from './http/session-commit.interceptor.js';
+import { SessionContext } from './http/session-context.js';
+import type { SessionCycle } from './http/session-cycle.js';
+import { createSessionCycle } from './http/session-cycle.js';
+import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
+import { checkAsyncOptions } from './options/async-session.options.js';
+import { resolveSessionOptions } from './options/resolve-session-options.js';
+import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
+import { createRedisClient } from './redis/redis-client.factory.js';
+import { createSessionLink } from './redis/redis-link.factory.js';
+import { logLinkEvents } from './session-link.logger.js';
+import { SessionService } from './session.service.js';
+import { createMemoryRepository, createRedisRepository } from './store/session-repository.factory.js';
+import type { SessionRepository } from './store/session-repository.js';
+import { SessionStore } from './store/session-store.js';
+
+/** The middleware that runs the session's request cycle. @internal */
+export const SESSION_CYCLE = Symbol.for('nestjs-ha-session:cycle');
+
+const SESSION_RAW_OPTIONS = Symbol.for('nestjs-ha-session:raw-options');
+
+/** Options that are known now; their faults are told now. @internal */
+export function optionsProvider(options: unknown): Provider {
+  return { provide: SESSION_OPTIONS, useValue: resolve(options) };
+}
+
+/** Options that come from a factory, a class or an existing provider. @internal */
+export function asyncOptionsProviders(options: SessionModuleAsyncOptions): Provider[] {
+  const source = checkAsyncOptions(options);
+  const resolved = { provide: SESSION_OPTIONS, useFactory: resolve, inject: [SESSION_RAW_OPTIONS] };
+  return [...source.toProviders(SESSION_RAW_OPTIONS), resolved];
+}
+
+/** Everything else, from the resolved options. @internal */
+export const sessionProviders: Provider[] = [
+  {
+    provide: SESSION_LINK,
+    useFactory: ({ redis, application }: ResolvedSessionOptions): SessionLink | null => {
+      if (!redis) return null;
+      const link = createSessionLink(redis);
+      logLinkEvents(link, new Logger(`Session ${application}`));
+      return link;
+    },
+    inject: [SESSION_OPTIONS],
+  },
+  {
+    provide: SESSION_REDIS,
+    useFactory: ({ redis }: ResolvedSessionOptions) => (redis ? createRedisClient(redis) : null),
+    inject: [SESSION_OPTIONS],
+  },
+  {
+    provide: SESSION_REPOSITORY,
+    useFactory: (options: ResolvedSessionOptions, link: SessionLink | null): SessionRepository | null => {
+      const { application, absoluteTimeoutMs, redis, store } = options;
+      if (store) return null;
+      if (link && redis) return createRedisRepository(link, { application, absoluteTimeoutMs, redis });
+      warnOfMemory(application);
+      return createMemoryRepository(options);
+    },
+    inject: [SESSION_OPTIONS, SESSION_LINK],
+  },
+  {
+    provide: SESSION_STORE,
+    useFactory: (options: ResolvedSessionOptions, repository: SessionRepository | null): Store =>
+      repository ? new SessionStore(repository, options) : requireStore(options),
+    inject: [SESSION_OPTIONS, SESSION_REPOSITORY],
+  },
+  {
+    provide: SESSION_CYCLE,
+    useFactory: (options: ResolvedSessionOptions, store: Store, context: SessionContext): SessionCycle =>
+      createSessionCycle({ options, store, context }),
+    inject: [SESSION_OPTIONS, SESSION_STORE, SessionContext],
+  },
+  { provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor },
+  SessionContext,
+  SessionService,
+];
+
+function resolve(options: unknown): ResolvedSessionOptions {
+  return resolveSessionOptions(options, { isProduction: isProduction() });
+}
+
+function isProduction(): boolean {
+  return process.env['NODE_ENV'] === 'production';
+}
+
+function warnOfMemory(application: string): void {
+  if (!isProduction()) return;
+  new Logger(`Session ${application}`).warn(
+    'Sessions live in this process only: they die with it and no other instance sees them. Set `redis` in production.',
+  );
+}
+
+function requireStore({ store }: ResolvedSessionOptions): Store {
+  if (!store) throw new Error('unreachable: without a repository there is a store of the application');
+  return store;
+}

@@ -1,0 +1,16 @@
+import { MemorySessionRepository } from '../../lib/store/memory-session.repository.js';
+import type { RepositoryUnderTest } from './session-repository.contract.js';
+
+/** In-process repositories: the same application is the same place. */
+export function memoryPlaces(): Promise<RepositoryUnderTest> {
+  const places = new Map<string, MemorySessionRepository>();
+  return Promise.resolve({
+    open: ({ absoluteTimeoutMs = null, application = 'app' } = {}) => {
+      const key = `${application} ${absoluteTimeoutMs ?? ''}`;
+      const place = places.get(key) ?? new MemorySessionRepository({ absoluteTimeoutMs, tombstoneMs: 60_000 });
+      places.set(key, place);
+      return place;
+    },
+    stop: () => Promise.resolve(),
+  });
+}

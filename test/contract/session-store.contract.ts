@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto';
+import session from 'express-session';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SessionEvent } from '../../lib/core/session-events.js';
+import { SessionStore } from '../../lib/store/session-store.js';
+import type { RepositoryUnderTest } from './session-repository.contract.js';
+
+type Data = Record<string, unknown> & { cookie?: Record<string, unknown> };
+type Live = session.Session & Record<string, unknown>;
+
+/** express-session's store contract, and what our store promises beyond it. */
+export function describeSessionStore(name: string, start: () => Promise<RepositoryUnderTest>): void {
+  describe(`${name} keeps express-session's contract`, () => {
+    let subject: RepositoryUnderTest;
+    let store: SessionStore;
+    let application: string;
+    const events: SessionEvent[] = [];
+    const sid = () => randomUUID();
+    const get = async (id: string) => (await store.get(id)) as unknown as Data | undefined;
+
+    const open = (settings: { idleTimeoutMs?: number; touchIntervalMs?: number; absoluteTimeoutMs?: number } = {}) =>
+      new SessionStore(subject.open({ ...settings, application }), {
+        idleTimeoutMs: 3_600_000,
+        touchIntervalMs: 60_000,
+        absoluteTimeoutMs: null,
+        userId: (data) => (data as Data)['userId'] as string | undefined,
+        onEvent: (event) => events.push(event),
+        ...settings,
+      });
+
+    /** A request's live session: new, or of what is stored. */
+    async function request(id: string, of: SessionStore = store, cookie: session.CookieOptions = {}): Promise<Live> {
+      const req = { sessionID: id, sessionStore: of } as unknown as Parameters<SessionStore['createSession']>[0];
+      const data = await of.get(id);
+      if (data) return of.createSession(req, data) as unknown as Live;
+      const live = of.createSession(req, { cookie: { originalMaxAge: null } } as session.SessionData) as unknown as Live;
+      Object.assign(live.cookie, cookie);
+      return live;
+    }
+
+    beforeAll(async () => {
+      subject = await start();
+      application = `store-${randomUUID()}`;
+      store = open();
+    });
+    afterAll(async () => {
+      await subject.stop();
+    });
+
+    it('takes callbacks and calls each once; a callback that throws is not called again with its own error', async () => {
+      const id = sid();
+      await new Promise<void>((resolve, reject) => {
+        store.set(id, { a: 1 }, (error) => (error ? reject(error as Error) : resolve()));
+      });
+      const seen = await new Promise((resolve) => {
+        store.get(id, (error, data) => {
+          resolve([error, data]);
+        });
+      });
+      expect(seen).toEqual([null, { a: 1 }]);
+      let calls = 0;
+      const thrown = new Promise((resolve) => {
+        process.prependOnceListener('uncaughtException', resolve);
+      });
+      const others = process.listeners('uncaughtException').slice(1);
+      others.forEach((listener) => process.off('uncaughtException', listener));
+      store.get(id, () => {
+        calls += 1;
+        throw new Error('of the callback');
+      });
+      expect(await thrown).toMatchObject({ message: 'of the callback' });
+      others.forEach((listener) => process.on('uncaughtException', listener));
+      expect(calls).toBe(1);
+    });
+
+    it('gives promises without a callback, and undefined for what is not there', async () => {
+      expect(await store.get(sid())).toBeUndefined();
+      expect(await store.load(sid())).toBeUndefined();
+      expect(await store.destroy(sid())).toBeUndefined();
+      expect(await store.touch(sid(), { cookie: {} })).toBeUndefined();
+    });
+
+    it('brings plain objects through a round trip: with a cookie, without, and with one that makes no sense', async () => {
+      const id = sid();
+      const data = { n: 1, nested: { list: [1, null, 'x'] }, text: 'Ä😀' };
+      await store.set(id, data);
+      expect(await get(id)).toEqual(data);
+      await store.set(id, { cookie: { originalMaxAge: null, path: '/x' }, only: true });
+      expect(await get(id)).toEqual({ cookie: { originalMaxAge: null, expires: null, path: '/x' }, only: true });
+      await store.set(id, { cookie: { originalMaxAge: null, expires: new Date(Number.NaN) }, kept: 1 });
+      expect(await get(id)).toMatchObject({ kept: 1 });
+      await store.set(id, { cookie: { expires: 'no date' }, kept: 2 });
+      expect(await get(id)).toMatchObject({ kept: 2 });
+    });
+
+    it('lives as long as the cookie says, to the millisecond', async () => {
+      const id = sid();
+      await store.set(id, { cookie: { originalMaxAge: 60_000 }, a: 1 });
+      const expires = Date.parse(String((await get(id))?.cookie?.['expires']));
+      expect(Math.abs(expires - Date.now() - 60_000)).toBeLessThan(2_000);
+      await store.set(id, { cookie: { originalMaxAge: 0 }, a: 1 });
+      expect(await get(id)).toBeUndefined();
+    });
+
+    it('counts, walks and clears', async () => {
+      await store.clear();
+      await store.set(sid(), { a: 1 });
+      await store.set(sid(), { a: 2 });
+      expect(await store.length()).toBe(2);
+      expect(((await store.all()) as unknown as Data[]).map(({ a }) => a).sort()).toEqual([1, 2]);
+      await store.clear();
+      expect(await store.length()).toBe(0);
+    });
+
+    it('emits nothing that nobody asked for, and answers construction at once', () => {
+      const fresh = open();
+      expect(fresh.listenerCount('connect') + fresh.listenerCount('disconnect')).toBe(0);
+    });
+
+    it('LOST UPDATE (a peer loses one of two parallel changes): both fields are there, nested ones too', async () => {
+      const id = sid();
+      const first = await request(id);
+      Object.assign(first, { a: 0, b: { deep: [0] }, gone: true });
+      await store.set(id, first);
+      const [one, two] = [await request(id), await request(id)];
+      one['a'] = 1;
+      (two['b'] as { deep: number[] }).deep.push(1);
+      delete two['gone'];
+      await Promise.all([store.set(id, one), store.set(id, two)]);
+      expect(await get(id)).toMatchObject({ a: 1, b: { deep: [0, 1] } });
+      expect(await get(id)).not.toHaveProperty('gone');
+    });
+
+    it('RESURRECTION (a peer brings a logged-out session back): neither save nor touch does, and it is told', async () => {
+      const id = sid();
+      const login = await request(id);
+      login['userId'] = 'user-42';
+      await store.set(id, login);
+      const slow = await request(id);
+      await store.destroy(id);
+      slow['seen'] = true;
+      events.length = 0;
+      await store.set(id, slow);
+      await store.touch(id, slow);
+      expect(await get(id)).toBeUndefined();
+      expect(events).toMatchObject([{ type: 'lostWrite', fields: ['seen'], reason: 'gone' }]);
+      expect(JSON.stringify(events)).not.toContain(id);
+      await expect(store.set(id, await request(id))).rejects.toMatchObject({ code: 'SESSION_STORE_ID_TAKEN' });
+    });
+
+    it('SILENT LOGOUT BY AN EARLY SAVE (a peer deletes the session): a save before the touch keeps it', async () => {
+      const id = sid();
+      const short = open({ touchIntervalMs: 0 });
+      const login = await request(id, short);
+      login.cookie.maxAge = 400;
+      login['user'] = 1;
+      await short.set(id, login);
+      const until = performance.now() + 1_000;
+      while (performance.now() < until) {
+        const ping = await request(id, short);
+        expect(ping['user']).toBe(1);
+        ping['pings'] = ((ping['pings'] as number | undefined) ?? 0) + 1;
+        await short.set(id, ping);
+        await short.touch(id, ping);
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
+    });
+
+    it('COOKIE-ONLY CHANGES (a peer never stores them): touch stores what it finds changed', async () => {
+      const id = sid();
+      const login = await request(id);
+      login['user'] = 1;
+      await store.set(id, login);
+      const rememberMe = await request(id);
+      rememberMe.cookie.maxAge = 7_200_000;
+      await store.touch(id, rememberMe);
+      expect((await get(id))?.cookie).toMatchObject({ originalMaxAge: 7_200_000 });
+      const next = await request(id);
+      expect(store.pending(next)).toBe('nothing');
+    });
+
+    it('A VALUE THAT JSON CANNOT CARRY (a peer hangs or loses it): an error names the field, nothing is stored', async () => {
+      const id = sid();
+      const cycle: Record<string, unknown> = {};
+      cycle['self'] = cycle;
+      const bad: [string, unknown][] = [
+        ['big', { n: 1n }],
+        ['cycle', cycle],
+        ['map', new Map([[1, 2]])],
+        ['set', { inner: [new Set([1])] }],
+      ];
+      for (const [field, value] of bad) {
+        const live = await request(id);
+        Object.assign(live, { good: 1, [field]: value });
+        await expect(store.set(id, live), field).rejects.toMatchObject({ code: 'SESSION_DATA_NOT_SERIALIZABLE', field });
+        expect(() => store.pending(live), field).toThrow(field);
+        expect(await get(id), field).toBeUndefined();
+      }
+    });
+
+    it('stores what JSON makes of undefined, null, dates and empty objects', async () => {
+      const id = sid();
+      const live = await request(id);
+      Object.assign(live, { a: undefined, b: null, c: new Date(0), d: {}, e: () => 1 });
+      await store.set(id, live);
+      expect(await get(id)).toMatchObject({ b: null, c: '1970-01-01T00:00:00.000Z', d: {} });
+      const next = await request(id);
+      expect(next).not.toHaveProperty('a');
+      next['b'] = undefined;
+      await store.set(id, next);
+      expect(await get(id)).not.toHaveProperty('b');
+    });
+
+    it('fields named __proto__ and constructor do no harm', async () => {
+      const id = sid();
+      const live = await request(id);
+      Object.defineProperty(live, '__proto__', { value: { polluted: 1 }, enumerable: true, configurable: true });
+      Object.defineProperty(live, 'constructor', { value: 'x', enumerable: true, configurable: true });
+      await store.set(id, live);
+      const data = await get(id);
+      expect(Object.getPrototypeOf(data)).toBe(Object.prototype);
+      expect(({} as Data)['polluted']).toBeUndefined();
+      expect((await request(id))['polluted']).toBeUndefined();
+    });
+
+    it('says what is pending, and answers synchronously when nothing is', async () => {
+      const id = sid();
+      const login = await request(id);
+      expect(store.pending(login)).toBe('nothing');
+      login['a'] = 1;
+      expect(store.pending(login)).toBe('changes');
+      await store.set(id, login);
+      expect(store.pending(login)).toBe('nothing');
+      let answered = 0;
+      store.set(id, login, () => (answered += 1));
+      store.touch(id, login, () => (answered += 1));
+      expect(answered).toBe(2);
+      const eager = open({ touchIntervalMs: 0 });
+      const next = await request(id, eager);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(eager.pending(next)).toBe('touch');
+      await eager.touch(id, next);
+    });
+
+    it('two saves of one session object write the later state, in order', async () => {
+      const id = sid();
+      const live = await request(id);
+      live['n'] = 1;
+      const first = store.set(id, live);
+      live['n'] = 2;
+      live['m'] = 1;
+      await Promise.all([first, store.set(id, live)]);
+      expect(await get(id)).toMatchObject({ n: 2, m: 1 });
+    });
+
+    it('a session stored without a cookie opens for a request all the same', async () => {
+      const id = sid();
+      await store.set(id, { a: 1 });
+      const live = await request(id);
+      expect(live['a']).toBe(1);
+      expect(live.cookie.originalMaxAge).toBeNull();
+    });
+  });
+}
