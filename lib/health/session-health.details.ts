@@ -1,0 +1,43 @@
+import type { FailoverReport, SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
+
+/**
+ * What a health check tells besides `status`.
+ *
+ * @remarks Holds addresses of nodes, but no password, user name or session id, and no text that a server or a foreign store
+ *   wrote. Fields that nobody could tell are `null`; those that make no sense where the sessions live are absent.
+ * @public
+ */
+export interface SessionHealthDetails {
+  /** Where the sessions live: how the Redis primary is found, `memory` (this process) or `store` (a foreign store). */
+  readonly mode: SessionLinkStatus['mode'] | 'memory' | 'store';
+  /** Whether it serves, but impaired. The only sign of that with Terminus 11, where such a check counts as `up`. */
+  readonly degraded: boolean;
+  /** Why the check is `degraded` or `down`, in sentences; empty when all is well. */
+  readonly reasons: readonly string[];
+  /** Sessions that live now; absent when they are not counted. */
+  readonly liveSessions?: number | null;
+  /** Where the application's link to Redis stands. */
+  readonly state?: SessionLinkStatus['state'];
+  /** `host:port` of the primary in use. */
+  readonly primary?: string | null;
+  /** What the node in use says it is: `master`, `slave`. */
+  readonly role?: string | null;
+  /** Round trip on the connection the application uses, in milliseconds. */
+  readonly roundTripMs?: number | null;
+  /** Replicas that the primary knows, with their lag in bytes. */
+  readonly replicas?: SessionLinkInspection['replicas'];
+  /** The Sentinels, and whether enough of them are there to agree on a failover (`SENTINEL CKQUORUM`). */
+  readonly sentinels?: SessionLinkInspection['sentinels'];
+  /** `used_memory` and `maxmemory` of the primary, in bytes. */
+  readonly memory?: { readonly usedBytes: number | null; readonly maxBytes: number | null };
+  /** Operations that wait for a usable primary or for a replica now. */
+  readonly waiting?: number;
+  /** The last change of primary as this process saw it. */
+  readonly lastFailover?: FailoverReport | null;
+}
+
+/** The outcome of one check. @internal */
+export interface SessionHealthVerdict {
+  readonly condition: 'up' | 'degraded' | 'down';
+  readonly details: SessionHealthDetails;
+}

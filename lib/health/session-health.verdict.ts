@@ -1,0 +1,98 @@
+import { isSessionError } from '../errors/session.error.js';
+import type { SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
+import type { SessionHealthDetails, SessionHealthVerdict } from './session-health.details.js';
+import type { ResolvedSessionHealthOptions } from './session-health.options.js';
+
+/** The check's own timer ran out. @internal */
+export class SessionHealthTimeout extends Error {}
+
+/** Judges what the nodes said. @internal */
+export function judgeLink(
+  status: SessionLinkStatus,
+  inspection: SessionLinkInspection,
+  liveSessions: number | undefined,
+  options: ResolvedSessionHealthOptions,
+): SessionHealthVerdict {
+  const isPrimary = inspection.role === null || inspection.role === 'master';
+  const reasons = isPrimary
+    ? impairments(status, inspection, options)
+    : [`The node in use is no primary but a ${inspection.role}: it takes no changes.`];
+  const details = {
+    ...describe(status, reasons, isPrimary && reasons.length > 0),
+    role: inspection.role,
+    roundTripMs: inspection.roundTripMs,
+    replicas: inspection.replicas,
+    sentinels: inspection.sentinels,
+    memory: { usedBytes: inspection.usedMemoryBytes, maxBytes: inspection.maxMemoryBytes },
+    ...(liveSessions === undefined ? {} : { liveSessions }),
+  };
+  return { condition: isPrimary ? (details.degraded ? 'degraded' : 'up') : 'down', details };
+}
+
+/** Judges a link that did not answer or refused. @internal */
+export function judgeBrokenLink(status: SessionLinkStatus, error: unknown, timeoutMs: number): SessionHealthVerdict {
+  return { condition: 'down', details: describe(status, [explain(error, timeoutMs)], false) };
+}
+
+/** Judges sessions that live elsewhere than in Redis. @internal */
+export function judgeStore(mode: 'memory' | 'store', liveSessions: number | null | undefined): SessionHealthVerdict {
+  const details = { mode, degraded: false, reasons: [], ...(liveSessions === undefined ? {} : { liveSessions }) };
+  return { condition: 'up', details };
+}
+
+/** Judges a store elsewhere that did not answer or failed. @internal */
+export function judgeBrokenStore(mode: 'memory' | 'store', error: unknown, timeoutMs: number): SessionHealthVerdict {
+  return { condition: 'down', details: { mode, degraded: false, reasons: [explain(error, timeoutMs)] } };
+}
+
+function describe(status: SessionLinkStatus, reasons: readonly string[], degraded: boolean): SessionHealthDetails {
+  return {
+    mode: status.mode,
+    degraded,
+    reasons,
+    state: status.state,
+    primary: status.primary,
+    waiting: status.waiting,
+    lastFailover: status.lastFailover,
+  };
+}
+
+function impairments(
+  status: SessionLinkStatus,
+  inspection: SessionLinkInspection,
+  options: ResolvedSessionHealthOptions,
+): string[] {
+  const reasons: string[] = [];
+  if (status.state === 'degraded') {
+    reasons.push('Changes are held by the primary alone.');
+  }
+  const wanted = options.minReplicasCount ?? (status.mode === 'sentinel' ? 1 : 0);
+  const online = inspection.replicas.filter((replica) => replica.online).length;
+  if (online < wanted) {
+    reasons.push(online === 0 ? 'No replica is online.' : `Only ${online} of ${wanted} replicas are online.`);
+  }
+  if (inspection.sentinels?.quorum === false) {
+    reasons.push('The Sentinels cannot agree on a failover: too few of them are reachable.');
+  } else if (inspection.sentinels?.reachable === 0) {
+    reasons.push('No Sentinel is reachable.');
+  }
+  const { usedMemoryBytes: used, maxMemoryBytes: max } = inspection;
+  if (used !== null && max !== null && max > 0 && used >= max * options.memoryThreshold) {
+    reasons.push(`Memory is ${Math.round((used / max) * 100)} % full.`);
+  }
+  return reasons;
+}
+
+/** Never the text of a foreign error: servers put user names, commands and addresses with passwords into theirs. */
+function explain(error: unknown, timeoutMs: number): string {
+  if (error instanceof SessionHealthTimeout) {
+    return `No answer within ${timeoutMs} ms.`;
+  }
+  if (isSessionError(error)) {
+    return 'reason' in error && error.reason === 'closed'
+      ? `The link to the sessions is closed: the application shuts down (${error.code}).`
+      : `No usable primary answered within ${timeoutMs} ms (${error.code}).`;
+  }
+  const code = error instanceof Error ? /^[A-Z][A-Z0-9_]{2,}(?= |$)/.exec(error.message)?.[0] : undefined;
+  return code === undefined ? 'The check failed; the cause is in the debug log.' : `The server refused the check (${code}).`;
+}

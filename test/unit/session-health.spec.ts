@@ -1,0 +1,160 @@
+import { HealthIndicatorService } from '@nestjs/terminus';
+import session from 'express-session';
+import { describe, expect, it } from 'vitest';
+import type { SessionLink, SessionLinkInspection, SessionLinkStatus } from '../../lib/core/session-link.js';
+import { SessionConfigurationError } from '../../lib/errors/session-configuration.error.js';
+import { SessionUnavailableError } from '../../lib/errors/session-unavailable.error.js';
+import type { SessionHealthOptions } from '../../lib/health/index.js';
+import { SessionHealthIndicator } from '../../lib/health/index.js';
+import type { SessionRepository } from '../../lib/store/session-repository.js';
+
+const STATUS: SessionLinkStatus = {
+  mode: 'sentinel',
+  state: 'ready',
+  primary: '10.0.0.1:6379',
+  waiting: 0,
+  lastFailover: null,
+};
+
+const INSPECTION: SessionLinkInspection = {
+  roundTripMs: 0.5,
+  role: 'master',
+  replicas: [{ address: '10.0.0.2:6379', lagBytes: 0, online: true }],
+  sentinels: { known: 3, reachable: 3, quorum: true },
+  usedMemoryBytes: 50,
+  maxMemoryBytes: 100,
+};
+
+interface Scene {
+  readonly status?: Partial<SessionLinkStatus>;
+  readonly inspect?: Partial<SessionLinkInspection> | (() => Promise<SessionLinkInspection>);
+  readonly count?: () => Promise<number>;
+  readonly options?: SessionHealthOptions;
+  readonly terminus?: HealthIndicatorService;
+}
+
+/** The mapping alone; what real nodes say is the e2e test's matter. */
+async function check({ status, inspect, count, options, terminus }: Scene) {
+  const link: Partial<SessionLink> = {
+    status: () => ({ ...STATUS, ...status }),
+    inspect: typeof inspect === 'function' ? inspect : () => Promise.resolve({ ...INSPECTION, ...inspect }),
+  };
+  const repository: Partial<SessionRepository> = { count: count ?? (() => Promise.resolve(7)) };
+  const indicator = new SessionHealthIndicator(
+    terminus ?? new HealthIndicatorService(),
+    new session.MemoryStore(),
+    repository as SessionRepository,
+    link as SessionLink,
+  );
+  const result = await indicator.isHealthy('sessions', options);
+  return result.sessions;
+}
+
+/** `check(key)` as Terminus 11 has it. */
+class Terminus11 {
+  check(key: string) {
+    const as = (status: string) => (data: object) => ({ [key]: { ...data, status } });
+    return { up: as('up'), down: as('down') };
+  }
+}
+
+describe('a health check of sessions in Redis', () => {
+  it('is up and tells all that it knows', async () => {
+    expect(await check({})).toEqual({
+      status: 'up',
+      mode: 'sentinel',
+      degraded: false,
+      reasons: [],
+      state: 'ready',
+      primary: '10.0.0.1:6379',
+      role: 'master',
+      roundTripMs: 0.5,
+      replicas: INSPECTION.replicas,
+      sentinels: INSPECTION.sentinels,
+      memory: { usedBytes: 50, maxBytes: 100 },
+      liveSessions: 7,
+      waiting: 0,
+      lastFailover: null,
+    });
+  });
+
+  it.each<[string, Scene, RegExp]>([
+    ['no replica is known', { inspect: { replicas: [] } }, /No replica is online/],
+    ['the only replica is offline', { inspect: { replicas: [{ address: 'r:1', lagBytes: 9, online: false }] } }, /No replica/],
+    ['fewer replicas are online than wanted', { options: { minReplicasCount: 2 } }, /Only 1 of 2/],
+    ['the quorum is lost', { inspect: { sentinels: { known: 3, reachable: 1, quorum: false } } }, /cannot agree/],
+    ['no Sentinel answers', { inspect: { sentinels: { known: 3, reachable: 0, quorum: null } } }, /No Sentinel/],
+    ['memory is over the threshold', { options: { memoryThreshold: 0.5 } }, /50 % full/],
+    ['the link acknowledges alone', { status: { state: 'degraded' } }, /primary alone/],
+  ])('is degraded when %s', async (_when, scene, reason) => {
+    const result = await check(scene);
+
+    expect(result).toMatchObject({ status: 'degraded', degraded: true, liveSessions: 7 });
+    expect(result.reasons).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it.each<[string, Scene]>([
+    ['nobody asks for a replica outside Sentinel', { status: { mode: 'standalone' }, inspect: { replicas: [], sentinels: null } }],
+    ['no replica is wanted', { inspect: { replicas: [] }, options: { minReplicasCount: 0 } }],
+    ['memory has no limit', { inspect: { maxMemoryBytes: null } }],
+    ['one Sentinel of three is away', { inspect: { sentinels: { known: 3, reachable: 2, quorum: true } } }],
+    ['the server does not tell its role', { inspect: { role: null } }],
+  ])('is up when %s', async (_when, scene) => {
+    expect(await check(scene)).toMatchObject({ status: 'up', reasons: [] });
+  });
+
+  it('is up with a field that says degraded on Terminus 11', async () => {
+    const terminus = new Terminus11() as unknown as HealthIndicatorService;
+    const result = await check({ inspect: { replicas: [] }, terminus });
+
+    expect(result).toMatchObject({ status: 'up', degraded: true, reasons: ['No replica is online.'] });
+  });
+
+  it('is down when the node in use is a replica', async () => {
+    const result = await check({ inspect: { role: 'slave', replicas: [] } });
+
+    expect(result).toMatchObject({ status: 'down', degraded: false, role: 'slave' });
+    expect(result.reasons).toEqual([expect.stringContaining('slave')]);
+  });
+
+  it('is down when the link finds no primary in time', async () => {
+    const inspect = () => Promise.reject(new SessionUnavailableError('deadline', 'nobody'));
+    const result = await check({ status: { state: 'lost', primary: null }, inspect });
+
+    expect(result).toMatchObject({ status: 'down', state: 'lost', primary: null });
+    expect(result.reasons).toEqual([expect.stringContaining('SESSION_STORE_UNAVAILABLE')]);
+  });
+
+  it('is down by its own timeout when an answer never comes', async () => {
+    const never = () => new Promise<never>(() => undefined);
+
+    expect(await check({ inspect: never, options: { timeoutMs: 20 } })).toMatchObject({
+      status: 'down',
+      reasons: ['No answer within 20 ms.'],
+    });
+    expect(await check({ count: never, options: { timeoutMs: 20 } })).toMatchObject({ status: 'down' });
+  });
+
+  it('counts nothing while the primary does not answer, so that checks do not pile up', async () => {
+    let counted = 0;
+    const count = () => Promise.resolve(++counted);
+    await check({ inspect: () => Promise.reject(new SessionUnavailableError('deadline', '')), count });
+
+    expect(counted).toBe(0);
+  });
+
+  it('repeats nothing of what a server says but its error code', async () => {
+    const refusal = new Error("NOPERM User 'portal' has no permissions to run the 'evalsha' command");
+    const result = await check({ count: () => Promise.reject(refusal) });
+
+    expect(result.reasons).toEqual(['The server refused the check (NOPERM).']);
+    expect(JSON.stringify(result)).not.toContain('portal');
+  });
+
+  it('lists all wrong options at once', async () => {
+    const failure = check({ options: { timeoutMs: 0, memoryThreshold: 90, minReplicasCount: -1 } });
+
+    await expect(failure).rejects.toBeInstanceOf(SessionConfigurationError);
+    await expect(failure).rejects.toThrow(/timeoutMs[^]*memoryThreshold[^]*minReplicasCount/);
+  });
+});
