@@ -1,0 +1,44 @@
+export { SESSION_OPTIONS, SESSION_REDIS, SESSION_STORE } from './core/session.tokens.js';
+export type { SessionEvent, SessionEventListener } from './core/session-events.js';
+export type { FailoverReport, SessionLinkInspection, SessionLinkStatus } from './core/session-link.js';
+export type { SessionLinkEvents } from './core/session-link-events.js';
+export { SessionConfigurationError } from './errors/session-configuration.error.js';
+export type { SessionConfigurationFault } from './errors/session-configuration.error.js';
+export { SessionIdTakenError } from './errors/session-id-taken.error.js';
+export { SessionScriptError } from './errors/session-script.error.js';
+export { SessionSerializationError } from './errors/session-serialization.error.js';
+export { SessionUnavailableError } from './errors/session-unavailable.error.js';
+export type { SessionUnavailableReason } from './errors/session-unavailable.error.js';
+export { SessionUnsupportedError } from './errors/session-unsupported.error.js';
+export { SessionError, isSessionError } from './errors/session.error.js';
+export {
+  CurrentSession,
+  InjectSessionRedis,
+  SessionId,
+  SessionValue,
+  sessionDecorators,
+} from './http/session.decorators.js';
+export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './options/async-session.options.js';
+export type {
+  ClientRedisOptions,
+  ClusterRedisOptions,
+  RedisLinkOptions,
+  RedisNodeOptions,
+  SentinelAddressOptions,
+  SentinelRedisOptions,
+  SessionDurability,
+  SessionRedisOptions,
+  StandaloneRedisOptions,
+} from './options/redis.options.js';
+export type {
+  RedisSessionStoreOptions,
+  SessionCookieOptions,
+  SessionModuleOptions,
+  SessionStoreOptions,
+} from './options/session.options.js';
+export { SessionModule } from './session.module.js';
+export type { SessionModuleRegistration } from './session.module.js';
+export { SessionService } from './session.service.js';
+export type { SessionStoreCallback } from './store/callback.js';
+export { RedisSessionStore } from './store/redis-session.store.js';
+export { SessionStore } from './store/session-store.js';
