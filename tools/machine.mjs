@@ -62,7 +62,13 @@ export async function ensureRedis() {
 export async function ensureChromium() {
   const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
   /** @type {PackageNames} */
-  const packages = { debian: 'chromium', brew: '--cask chromium', dnf: 'chromium', pacman: 'chromium', apk: 'chromium' };
+  const packages = {
+    debian: 'chromium',
+    brew: '--cask chromium',
+    dnf: 'chromium',
+    pacman: 'chromium',
+    apk: 'chromium',
+  };
   return ensure('Chromium', names, packages, async (path) => {
     const { code } = await run(path, ['--version']);
     return code === 0 ? undefined : `${path} does not start`;
@@ -97,7 +103,7 @@ export function reasonToInstall(folder) {
   /** @type {typeof installed} */
   const wanted = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')).packages;
   for (const [path, entry] of Object.entries(wanted)) {
-    if (!path.startsWith('node_modules/') || entry.link === true) continue;
+    if (!path.includes('node_modules/')) continue;
     const present = installed[path];
     // An optional package for another platform is in the lock file but rightly not here.
     if (present === undefined && entry.optional === true) continue;
@@ -148,7 +154,9 @@ async function find(title, names, fault) {
  * @returns {string[]} every executable of that name, in the order of PATH; sbin too, which users often lack
  */
 function onPath(name) {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).concat('/usr/bin', '/usr/sbin', '/sbin', '/usr/local/bin');
+  const folders = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .concat('/usr/bin', '/usr/sbin', '/sbin', '/usr/local/bin');
   return [...new Set(folders.filter(Boolean))].map((folder) => join(folder, name)).filter(isExecutable);
 }
 
@@ -175,7 +183,8 @@ function isDebian() {
 function installCommand(packages) {
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
   if (process.platform === 'darwin' && packages.brew) return `brew install ${packages.brew}`;
-  if (process.platform === 'win32') return `wsl sudo apt-get install -y ${packages.debian} (and run the tests inside WSL)`;
+  if (process.platform === 'win32')
+    return `wsl sudo apt-get install -y ${packages.debian} (and run the tests inside WSL)`;
   if (!isDebian()) {
     if (packages.dnf && onPath('dnf').length > 0) return `${sudo}dnf install -y ${packages.dnf}`;
     if (packages.pacman && onPath('pacman').length > 0) return `${sudo}pacman -S --noconfirm ${packages.pacman}`;
