@@ -1,0 +1,292 @@
+import { makeCertificates, type LabCertificates } from './certificates.js';
+import { pollUntil } from './poll.js';
+import { startRedisServer, type RedisAccess, type RedisProcess, type RedisServerOptions } from './redis-server.js';
+
+/** A user of the data nodes or of the Sentinels. Without a `username` it is `requirepass`. */
+export interface LabCredentials {
+  readonly username?: string;
+  readonly password: string;
+}
+
+/** Options of {@link startSentinelTopology}. */
+export interface SentinelTopologyOptions {
+  /** @defaultValue 1 */
+  readonly replicas?: number;
+  /** @defaultValue 3 */
+  readonly sentinels?: number;
+  /** @defaultValue a majority of the Sentinels */
+  readonly quorum?: number;
+  /** Name of the primary's group. @defaultValue 'lab' */
+  readonly name?: string;
+  /** `down-after-milliseconds`. @defaultValue 1000 */
+  readonly downAfterMs?: number;
+  /** `failover-timeout`. @defaultValue 5000 */
+  readonly failoverTimeoutMs?: number;
+  /**
+   * Shortens Sentinel's own periods (`SENTINEL DEBUG`), so that it discovers nodes and demotes a returned primary within
+   * about a second instead of ten or twenty. `down-after` is not touched. @defaultValue true
+   */
+  readonly fast?: boolean;
+  /** Append-only file with `appendfsync always`, so that a restart loses nothing. @defaultValue false */
+  readonly persistence?: boolean;
+  /** Further lines of every data node's `redis.conf`, for example `min-replicas-to-write 1`. */
+  readonly nodeConfig?: readonly string[];
+  /** Further lines for the replicas alone, for example `replica-priority 0`. */
+  readonly replicaConfig?: readonly string[];
+  /** Further lines for the Sentinels; `%name%` stands for the group. */
+  readonly sentinelConfig?: readonly string[];
+  /** Who may enter the data nodes; nobody else may. */
+  readonly nodeAuth?: LabCredentials;
+  /** Who may enter the Sentinels; nobody else may. */
+  readonly sentinelAuth?: LabCredentials;
+  /** TLS for data nodes and Sentinels; nothing listens without it. @defaultValue false */
+  readonly tls?: boolean;
+  /** Where each process runs; on free ports of 127.0.0.1 unless given. */
+  readonly place?: (kind: 'node' | 'sentinel', index: number) => Pick<RedisServerOptions, 'host' | 'port' | 'prefix'>;
+}
+
+/** What a client has to know; the fields are ioredis's. */
+export interface SentinelClientOptions extends RedisAccess {
+  sentinels: { host: string; port: number }[];
+  name: string;
+  sentinelUsername?: string;
+  sentinelPassword?: string;
+  sentinelTLS?: NonNullable<RedisAccess['tls']>;
+}
+
+/** A primary, its replicas and their Sentinels. */
+export interface SentinelTopology {
+  readonly name: string;
+  readonly nodes: readonly RedisProcess[];
+  readonly sentinels: readonly RedisProcess[];
+  readonly redisOptions: SentinelClientOptions;
+  /** The node that the majority of the answering Sentinels names and that calls itself a primary. */
+  primary(): Promise<RedisProcess>;
+  /** All running nodes but the primary. */
+  replicas(): Promise<RedisProcess[]>;
+  /** A planned failover (`SENTINEL FAILOVER`); returns once a majority names the new primary and it is one. */
+  failover(): Promise<void>;
+  /** Waits until all running nodes and Sentinels know each other, agree, and every replica is in step. */
+  whenStable(timeoutMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const FAST_PERIODS = ['info-period', '300', 'publish-period', '200', 'ping-period', '200', 'ask-period', '100', 'tilt-period', '1000'];
+
+class LabSentinelTopology implements SentinelTopology {
+  readonly name: string;
+  readonly nodes: RedisProcess[] = [];
+  readonly sentinels: RedisProcess[] = [];
+  readonly #certificates: LabCertificates | undefined;
+  readonly #options: SentinelTopologyOptions;
+
+  constructor(options: SentinelTopologyOptions) {
+    this.#options = options;
+    this.name = options.name ?? 'lab';
+    this.#certificates = options.tls ? makeCertificates(this.#hosts()) : undefined;
+  }
+
+  async start(): Promise<void> {
+    const replicaCount = this.#options.replicas ?? 1;
+    const first = await this.#startNode(0, []);
+    this.nodes.push(first);
+    const replicaof = [`replicaof ${first.host} ${first.port}`, ...(this.#options.replicaConfig ?? [])];
+    const sentinelCount = this.#options.sentinels ?? 3;
+    const quorum = this.#options.quorum ?? Math.floor(sentinelCount / 2) + 1;
+    // Settled one by one: when one fails to start, stop() must still find the others.
+    const started = await Promise.allSettled([
+      ...range(replicaCount).map(async (i) => this.nodes.push(await this.#startNode(i + 1, replicaof))),
+      ...range(sentinelCount).map(async (i) => this.sentinels.push(await this.#startSentinel(i, first, quorum))),
+    ]);
+    for (const result of started) if (result.status === 'rejected') throw result.reason;
+    await this.whenStable(20_000);
+  }
+
+  get redisOptions(): SentinelClientOptions {
+    const { nodeAuth, sentinelAuth } = this.#options;
+    const tls = this.#certificates && { ca: this.#certificates.ca };
+    return {
+      sentinels: this.sentinels.map(({ host, port }) => ({ host, port })),
+      name: this.name,
+      ...nodeAuth,
+      ...(sentinelAuth?.username !== undefined && { sentinelUsername: sentinelAuth.username }),
+      ...(sentinelAuth && { sentinelPassword: sentinelAuth.password }),
+      ...(tls && { tls, sentinelTLS: tls }),
+    };
+  }
+
+  primary(): Promise<RedisProcess> {
+    return pollUntil('a primary that the Sentinels agree on', async () => {
+      const address = await this.#agreedPrimary();
+      const node = this.nodes.find((candidate) => candidate.address === address);
+      return node && (await roleOf(node)) === 'master' ? node : undefined;
+    });
+  }
+
+  async replicas(): Promise<RedisProcess[]> {
+    const primary = await this.primary();
+    return this.nodes.filter((node) => node !== primary && node.running);
+  }
+
+  async failover(): Promise<void> {
+    const old = await this.primary();
+    const sentinel = this.#answering(this.sentinels)[0];
+    if (!sentinel) throw new Error('No Sentinel runs');
+    await pollUntil('SENTINEL FAILOVER to be accepted', async () => {
+      await sentinel.cli('SENTINEL', 'FAILOVER', this.name);
+      return true;
+    });
+    await pollUntil('the Sentinels to agree on the promoted node', async () => (await this.primary()) !== old);
+  }
+
+  async whenStable(timeoutMs = 15_000): Promise<void> {
+    let missing = 'everything';
+    const isStable = async (): Promise<boolean> => {
+      missing = (await this.#whatIsMissing()) ?? '';
+      return missing === '';
+    };
+    await pollUntil('a stable topology', isStable, { timeoutMs, intervalMs: 100 }).catch((error: unknown) => {
+      throw new Error(`Topology not stable after ${timeoutMs} ms: ${missing}`, { cause: error });
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.nodes, ...this.sentinels].map((server) => server.stop()));
+    this.#certificates?.remove();
+  }
+
+  #hosts(): string[] {
+    const place = this.#options.place;
+    if (!place) return [];
+    const nodes = range(1 + (this.#options.replicas ?? 1)).map((i) => place('node', i).host);
+    const sentinels = range(this.#options.sentinels ?? 3).map((i) => place('sentinel', i).host);
+    return [...nodes, ...sentinels].filter((host) => host !== undefined);
+  }
+
+  #startNode(index: number, config: readonly string[]): Promise<RedisProcess> {
+    const { nodeAuth, persistence } = this.#options;
+    return this.#start('node', index, nodeAuth, [
+      ...(persistence ? ['appendonly yes', 'appendfsync always'] : []),
+      // Replication notices a dead peer within seconds, not after the default minute.
+      'repl-timeout 5',
+      'repl-ping-replica-period 1',
+      ...(nodeAuth ? [`masterauth ${nodeAuth.password}`, ...(nodeAuth.username ? [`masteruser ${nodeAuth.username}`] : [])] : []),
+      ...config,
+      ...(this.#options.nodeConfig ?? []),
+    ]);
+  }
+
+  #startSentinel(index: number, primary: RedisProcess, quorum: number): Promise<RedisProcess> {
+    const { nodeAuth, sentinelAuth, downAfterMs = 1_000, failoverTimeoutMs = 5_000, fast = true } = this.#options;
+    const name = this.name;
+    return this.#start(
+      'sentinel',
+      index,
+      sentinelAuth,
+      [
+        `sentinel monitor ${name} ${primary.host} ${primary.port} ${quorum}`,
+        `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
+        `sentinel failover-timeout ${name} ${failoverTimeoutMs}`,
+        ...(nodeAuth ? [`sentinel auth-pass ${name} ${nodeAuth.password}`] : []),
+        ...(nodeAuth?.username ? [`sentinel auth-user ${name} ${nodeAuth.username}`] : []),
+        ...(sentinelAuth ? [`sentinel sentinel-pass ${sentinelAuth.password}`] : []),
+        ...(sentinelAuth?.username ? [`sentinel sentinel-user ${sentinelAuth.username}`] : []),
+        ...(this.#options.sentinelConfig ?? []).map((line) => line.replaceAll('%name%', name)),
+      ],
+      async (sentinel) => {
+        if (fast) await sentinel.cli('SENTINEL', 'DEBUG', ...FAST_PERIODS);
+      },
+    );
+  }
+
+  #start(
+    kind: 'node' | 'sentinel',
+    index: number,
+    auth: LabCredentials | undefined,
+    config: readonly string[],
+    afterStart?: (server: RedisProcess) => Promise<void>,
+  ): Promise<RedisProcess> {
+    const users =
+      auth?.username === undefined
+        ? auth
+          ? [`requirepass ${auth.password}`]
+          : []
+        : [`user ${auth.username} on >${auth.password} ~* &* +@all`, 'user default off'];
+    return startRedisServer({
+      ...this.#options.place?.(kind, index),
+      sentinel: kind === 'sentinel',
+      access: { ...auth, ...(this.#certificates && { tls: { ca: this.#certificates.ca } }) },
+      config: [...(this.#certificates?.config ?? []), ...users, ...config],
+      ...(afterStart && { afterStart }),
+    });
+  }
+
+  #answering(servers: readonly RedisProcess[]): RedisProcess[] {
+    return servers.filter((server) => server.running && !server.frozen);
+  }
+
+  async #agreedPrimary(): Promise<string | undefined> {
+    const answers = await Promise.allSettled(
+      this.#answering(this.sentinels).map((sentinel) => sentinel.cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.name)),
+    );
+    const votes = new Map<string, number>();
+    for (const answer of answers) {
+      if (answer.status !== 'fulfilled' || !Array.isArray(answer.value)) continue;
+      const address = answer.value.join(':');
+      votes.set(address, (votes.get(address) ?? 0) + 1);
+    }
+    const [winner] = [...votes].sort((a, b) => b[1] - a[1]);
+    return winner && winner[1] * 2 > answers.length ? winner[0] : undefined;
+  }
+
+  async #whatIsMissing(): Promise<string | undefined> {
+    const address = await this.#agreedPrimary();
+    const nodes = this.#answering(this.nodes);
+    const sentinels = this.#answering(this.sentinels);
+    const primary = nodes.find((node) => node.address === address);
+    if (!primary) return `no agreement on a running primary (${address ?? 'none'})`;
+    const [role, , replicas] = (await primary.cli('ROLE')) as [string, unknown, unknown[]];
+    if (role !== 'master') return `${primary.address} is ${role}`;
+    if (replicas.length !== nodes.length - 1) return `${replicas.length} of ${nodes.length - 1} replicas connected`;
+    for (const node of nodes) {
+      if (node === primary) continue;
+      const [replicaRole, , , state] = (await node.cli('ROLE')) as [string, string, number, string];
+      if (replicaRole !== 'slave' || state !== 'connected') return `replica ${node.address} is ${replicaRole} ${state}`;
+    }
+    for (const sentinel of sentinels) {
+      const master = toRecord(await sentinel.cli('SENTINEL', 'MASTER', this.name));
+      if (master['flags'] !== 'master') return `${sentinel.address} says ${master['flags']} of the primary`;
+      if (Number(master['num-other-sentinels']) < sentinels.length - 1) return `${sentinel.address} knows ${master['num-other-sentinels']} Sentinels`;
+      const known = ((await sentinel.cli('SENTINEL', 'REPLICAS', this.name)) as string[][]).map(toRecord);
+      const good = known.filter((replica) => replica['flags'] === 'slave' && replica['master-link-status'] === 'ok');
+      if (good.length < nodes.length - 1) return `${sentinel.address} knows ${good.length} good replicas`;
+    }
+    return undefined;
+  }
+}
+
+/** Starts a primary, replicas and Sentinels, and returns once all know each other. */
+export async function startSentinelTopology(options: SentinelTopologyOptions = {}): Promise<SentinelTopology> {
+  const topology = new LabSentinelTopology(options);
+  try {
+    await topology.start();
+    return topology;
+  } catch (error) {
+    await topology.stop();
+    throw error;
+  }
+}
+
+async function roleOf(node: RedisProcess): Promise<string> {
+  return ((await node.cli('ROLE')) as [string])[0];
+}
+
+/** The flat `name, value, …` list that Sentinel answers with, as a record. */
+export function toRecord(flat: unknown): Record<string, string> {
+  const list = flat as string[];
+  return Object.fromEntries(range(list.length / 2).map((i) => [list[2 * i], list[2 * i + 1]])) as Record<string, string>;
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
