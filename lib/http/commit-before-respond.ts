@@ -1,0 +1,219 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { holdResponse } from './response-hold.js';
+import type { ResponseHold, ResponseMethodName } from './response-hold.js';
+import type { SessionErrorResponse } from './session-http-error.js';
+
+type Arguments = readonly unknown[];
+type Method = (...args: Arguments) => unknown;
+
+/** A raw response's own methods for the bytes it sends. @internal */
+export type ResponseMethods = Readonly<Record<ResponseMethodName, Method>>;
+
+/** What the guard asks about the session of its response. @internal */
+export interface ResponseCommit {
+  /**
+   * Stores what the session has to store before a response of this status may leave. `undefined`: nothing, the response leaves
+   * at once. Rejects when it could not be stored.
+   */
+  settle(status: number): Promise<void> | undefined;
+  /** Whether the response must leave without a cookie of ours: it would be that of a session which was not stored. */
+  isCookieWithheld(): boolean;
+  /** The response instead of one whose session could not be stored. */
+  failed(error: unknown): SessionErrorResponse;
+  /** Told of a failure that no response can tell any more. */
+  failedLate(error: unknown): void;
+}
+
+/** The methods of a response as they are now. @internal */
+export function responseMethodsOf(response: ServerResponse): ResponseMethods {
+  const { writeHead, write, end, flushHeaders } = response as unknown as ResponseMethods;
+  return { writeHead, write, end, flushHeaders };
+}
+
+/**
+ * Makes the first byte of a response wait until its session is stored.
+ *
+ * Replaces the four methods that make a response leave, on this one response. `lower` are those beneath express-session:
+ * `write` and `end` go there, because all that express-session does at the end of a response has been done by then;
+ * `writeHead` still goes through express-session, which adds the cookie.
+ *
+ * @internal
+ */
+export function commitBeforeRespond(response: ServerResponse, lower: ResponseMethods, commit: ResponseCommit): void {
+  const guard = new ResponseGuard(response, lower, commit);
+  const methods: Record<ResponseMethodName, Method> = {
+    writeHead: (...args) => guard.take('writeHead', args),
+    write: (...args) => guard.take('write', args),
+    end: (...args) => guard.take('end', args),
+    flushHeaders: (...args) => guard.take('flushHeaders', args),
+  };
+  Object.assign(response, methods);
+}
+
+/**
+ * `untouched`: nothing has been sent. `held`: calls wait for the session. `open`: calls pass. `dropped`: the session could not be
+ * stored, an error response has been sent, calls go nowhere.
+ */
+type Phase = 'untouched' | 'held' | 'open' | 'dropped';
+
+class ResponseGuard {
+  private phase: Phase = 'untouched';
+  private hold: ResponseHold | undefined;
+  private calls: { readonly name: ResponseMethodName; readonly args: Arguments }[] = [];
+  private readonly upperWriteHead: Method;
+  /** Headers set before the application ran (CORS, security): an error response needs them too. */
+  private readonly initialHeaders: OutgoingHttpHeaders;
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly lower: ResponseMethods,
+    private readonly commit: ResponseCommit,
+  ) {
+    this.upperWriteHead = responseMethodsOf(response).writeHead;
+    this.initialHeaders = response.getHeaders();
+  }
+
+  take(name: ResponseMethodName, args: Arguments): unknown {
+    if (this.phase === 'dropped') return this.swallow(name, args);
+    if (this.phase === 'held') return this.queue(name, args);
+    // A response that streams may have changed its session since the first byte: the last one waits again.
+    if (this.phase === 'untouched' || name === 'end') {
+      const work = this.commit.settle(name === 'writeHead' ? Number(args[0]) : this.response.statusCode);
+      if (work) return this.wait(work, name, args);
+      this.phase = 'open';
+    }
+    return this.pass(name, args);
+  }
+
+  private wait(work: Promise<void>, name: ResponseMethodName, args: Arguments): unknown {
+    this.phase = 'held';
+    this.hold = holdResponse(this.response, () => {
+      // The client has gone: nobody waits for the bytes, and Node knows best what to do with them.
+      this.release();
+    });
+    work.then(
+      () => {
+        this.release();
+      },
+      (error: unknown) => {
+        this.fail(error);
+      },
+    );
+    return this.queue(name, args);
+  }
+
+  /** Takes a call while the response is held, and answers as a response would that has sent it and is busy. */
+  private queue(name: ResponseMethodName, args: Arguments): unknown {
+    const hold = this.hold as ResponseHold;
+    if (name === 'writeHead') validateHead(args);
+    hold.take(name);
+    this.calls.push({ name, args: name === 'writeHead' ? args.map(copyOf) : args });
+    return name === 'write' ? false : this.response;
+  }
+
+  private release(): void {
+    if (this.phase !== 'held') return;
+    const isBusy = this.open('open');
+    let isWritable = true;
+    try {
+      for (const { name, args } of this.calls.splice(0)) {
+        const result = this.pass(name, args);
+        if (name === 'write') isWritable = result !== false;
+      }
+    } catch (error) {
+      this.replace(error);
+      return;
+    }
+    isBusy.end(isWritable);
+  }
+
+  private fail(error: unknown): void {
+    if (this.phase !== 'held') {
+      this.commit.failedLate(error);
+      return;
+    }
+    this.open('dropped');
+    this.replace(error);
+  }
+
+  private open(phase: Phase): ResponseHold {
+    const hold = this.hold as ResponseHold;
+    hold.lift();
+    this.hold = undefined;
+    this.phase = phase;
+    return hold;
+  }
+
+  /** Sends an error response instead of what the application wanted to send. */
+  private replace(error: unknown): void {
+    const { response, lower } = this;
+    this.phase = 'dropped';
+    const calls = this.calls.splice(0);
+    for (const { name, args } of calls) this.swallow(name, args);
+    if (response.headersSent) {
+      // Too late for another response: a broken one is honest, a complete one would claim that all went well.
+      this.commit.failedLate(error);
+      response.destroy();
+      return;
+    }
+    const { status, headers, body } = this.commit.failed(error);
+    const text = JSON.stringify(body);
+    const kept = { ...this.initialHeaders, ...visibilityHeaders(response.getHeaders()) };
+    for (const { args } of calls) Object.assign(kept, visibilityHeaders(args.find(isHeadersObject)));
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    for (const [name, value] of Object.entries(kept)) if (value !== undefined) response.setHeader(name, value);
+    response.statusMessage = '';
+    const length = String(Buffer.byteLength(text));
+    const own = { ...headers, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
+    lower.writeHead.call(response, status, own);
+    lower.end.call(response, text);
+  }
+
+  private pass(name: ResponseMethodName, args: Arguments): unknown {
+    const { response, lower } = this;
+    if (name === 'writeHead') return this.writeHead(args);
+    // HTTP/2: its responses make their head without `writeHead`, and express-session would never see it.
+    if (!response.headersSent && !('_implicitHeader' in response)) this.writeHead([this.response.statusCode]);
+    return lower[name].apply(response, args as unknown[]);
+  }
+
+  private writeHead(args: Arguments): unknown {
+    const method = this.commit.isCookieWithheld() ? this.lower.writeHead : this.upperWriteHead;
+    return method.apply(this.response, args as unknown[]);
+  }
+
+  /** Answers a call whose bytes go nowhere: the error response has been sent in their place. */
+  private swallow(name: ResponseMethodName, args: Arguments): unknown {
+    const callback = args.findLast((arg) => typeof arg === 'function') as ((error?: Error) => void) | undefined;
+    if (callback && name === 'end') this.response.once('finish', callback);
+    if (callback && name === 'write') process.nextTick(callback, new Error('The session could not be stored: the response was replaced.'));
+    return name === 'write' ? false : this.response;
+  }
+}
+
+/** What a browser needs to be allowed to see a response at all. */
+function visibilityHeaders(headers: OutgoingHttpHeaders = {}): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => /^(vary|access-control-.*)$/i.test(name)));
+}
+
+function isHeadersObject(arg: unknown): arg is OutgoingHttpHeaders {
+  return typeof arg === 'object' && arg !== null && !Array.isArray(arg) && !ArrayBuffer.isView(arg);
+}
+
+/** Node throws at once for a head that it cannot send; so must a held one. */
+function validateHead(args: Arguments): void {
+  const [status] = args;
+  if (typeof status !== 'number' || status < 100 || status > 999) {
+    throw Object.assign(new RangeError(`Invalid status code: ${String(status)}`), { code: 'ERR_HTTP_INVALID_STATUS_CODE' });
+  }
+  for (const [name, value] of Object.entries(args.find(isHeadersObject) ?? {})) {
+    validateHeaderName(name);
+    for (const item of [value].flat()) validateHeaderValue(name, item as string);
+  }
+}
+
+function copyOf(arg: unknown): unknown {
+  if (Array.isArray(arg)) return [...(arg as unknown[])];
+  return typeof arg === 'object' && arg !== null ? { ...arg } : arg;
+}

@@ -1,0 +1,279 @@
+import type { IncomingMessage } from 'node:http';
+import type { Cookie, Store } from 'express-session';
+import { snapshotOf } from './session-snapshot.js';
+import type { SessionSnapshot } from './session-snapshot.js';
+import type { LiveSession } from './session.types.js';
+
+/** Takes the outcome of a store's call. @internal */
+export type Done = (error?: unknown) => void;
+
+const REQUEST_SESSION = Symbol.for('nestjs-ha-session:request-session');
+
+/** A raw request as express-session and its hosts dress it. @internal */
+export interface CycleRequest extends IncomingMessage {
+  session?: LiveSession | null;
+  sessionID?: string;
+  sessionStore?: Store;
+  originalUrl?: string;
+  /** Express: whether the client's connection is secure, proxies considered. */
+  secure?: boolean;
+  /** Fastify, by its middleware engine: the same as `https` or `http`. */
+  protocol?: string;
+  [REQUEST_SESSION]?: RequestSession;
+}
+
+/** A store that can say itself what a live session needs. @internal */
+export interface InspectingStore extends Store {
+  pending(session: object): 'nothing' | 'touch' | 'changes';
+}
+
+/** What a cycle knows of a request's session when it starts. @internal */
+export interface RequestSessionStart {
+  readonly request: CycleRequest;
+  /** The cycle's own view of the store. */
+  readonly store: Store;
+  /** Puts a new session into `request.session`. */
+  readonly generate: (request: CycleRequest) => void;
+  /** Whether `request.session` was loaded, not generated. */
+  readonly isLoaded: boolean;
+}
+
+/**
+ * The session of one request between the store and the response: runs the store's calls, knows which are under way, what has
+ * failed, and what is still to be written.
+ *
+ * @internal
+ */
+export class RequestSession {
+  /** The last failure of a call that stores or ends the session, until one succeeds. */
+  failure: unknown = undefined;
+  /** The cookie of the session that the request began with. */
+  readonly initialCookie: Cookie;
+  private readonly request: CycleRequest;
+  private readonly store: Store;
+  private readonly initialId: string;
+  /** The session object that the store has, and what it looked like when a foreign store got it. */
+  private known: { readonly session: LiveSession; readonly snapshot: SessionSnapshot | undefined } | undefined;
+  private isTouchOwed: boolean;
+  /** The id of a session that must end and has not yet. */
+  private unended: string | undefined;
+  private running = 0;
+  private readonly whenIdle: (() => void)[] = [];
+
+  constructor(private readonly start: RequestSessionStart) {
+    this.request = start.request;
+    this.store = start.store;
+    const session = this.request.session as LiveSession;
+    this.initialId = session.id;
+    this.initialCookie = session.cookie;
+    this.isTouchOwed = start.isLoaded;
+    if (start.isLoaded) this.remember(session);
+    this.request[REQUEST_SESSION] = this;
+  }
+
+  /** That of a raw request, or `undefined` when no cycle covers it. */
+  static of(request: IncomingMessage): RequestSession | undefined {
+    return (request as CycleRequest)[REQUEST_SESSION];
+  }
+
+  /** Whether the store has been given a session under an id that the request did not bring. */
+  get hasNewSession(): boolean {
+    const session = this.request.session;
+    return session !== undefined && session !== null && this.known?.session === session && !this.isOfCookie(session);
+  }
+
+  /** Whether it is the session whose id the request brought. */
+  isOfCookie(session: LiveSession): boolean {
+    return this.start.isLoaded && session.id === this.initialId;
+  }
+
+  /** Stores a session of this request. */
+  save(session: LiveSession, done: Done): void {
+    let snapshot: SessionSnapshot | undefined;
+    const call = (stored: Done): void => {
+      snapshot = this.snapshot(session);
+      this.store.set(session.id, session as never, stored);
+    };
+    this.run(call, (error) => {
+      this.failure = error;
+      if (error === undefined && this.request.session === session) this.known = { session, snapshot };
+      done(error);
+    });
+  }
+
+  /** Ends a session of this request; the request has none from now on. */
+  destroy(session: LiveSession, done: Done): void {
+    if (this.request.session === session) delete this.request.session;
+    this.end(session.id, done);
+  }
+
+  /** Ends the request's session and gives it a new one. */
+  regenerate(done: Done): void {
+    this.end(this.request.sessionID as string, (error) => {
+      done(thrownBy(() => {
+        this.start.generate(this.request);
+      }) ?? error);
+    });
+  }
+
+  /** Loads the session again; the request has a new object for it afterwards. */
+  reload(session: LiveSession, done: Done): void {
+    const { request, store } = this;
+    let data: Parameters<Store['createSession']>[1] | null | undefined;
+    const call = (loaded: Done): void => {
+      store.get(session.id, (error, found) => {
+        data = found;
+        loaded(error);
+      });
+    };
+    this.run(call, (error) => {
+      if (error !== undefined) return done(error);
+      // express-session's own words: applications match them.
+      if (!data) return done(new Error('failed to load session'));
+      const found = data;
+      done(thrownBy(() => {
+        this.remember(store.createSession(request as never, found));
+      }));
+    });
+  }
+
+  /**
+   * Writes what is still to be written. `undefined`: there is nothing and never was, so that nobody need wait. Rejects when it
+   * cannot be written.
+   */
+  settle(): Promise<void> | undefined {
+    if (this.running === 0) return this.write();
+    return new Promise<void>((resolve) => {
+      this.whenIdle.push(resolve);
+    }).then(() => this.write());
+  }
+
+  private write(): Promise<void> | undefined {
+    const { session } = this.request;
+    const ended = this.unended ?? (session ? undefined : this.known?.session.id);
+    if (ended !== undefined) {
+      // After a failed end it is tried again; `req.session = null` is an end too.
+      return promised((done) => {
+        this.end(ended, done);
+      }).then(() => this.write());
+    }
+    if (!session) return undefined;
+    try {
+      return this.writeSession(session);
+    } catch (error) {
+      this.failure = error;
+      return Promise.reject(error as Error);
+    }
+  }
+
+  private writeSession(session: LiveSession): Promise<void> | undefined {
+    restartMaxAge(session);
+    switch (this.pending(session)) {
+      case 'nothing':
+        return undefined;
+      case 'changes':
+        return promised((done) => {
+          this.save(session, done);
+        });
+      case 'touch':
+        this.isTouchOwed = false;
+        // A deadline that could not be moved is no reason to fail a request that changed nothing.
+        return promised((done) => {
+          this.run((touched) => this.store.touch?.(session.id, session as never, touched as () => void), done);
+        }).catch(ignore);
+    }
+  }
+
+  private pending(session: LiveSession): 'nothing' | 'touch' | 'changes' {
+    const known = this.known?.session === session ? this.known : undefined;
+    if (!known) {
+      // As express-session does it: a new session is stored once it holds something, a regenerated one in any case.
+      const isEmpty = session.id === this.initialId && Object.keys(session).every((name) => name === 'cookie');
+      return isEmpty ? 'nothing' : 'changes';
+    }
+    if (isInspecting(this.store)) return this.store.pending(session);
+    if (!known.snapshot?.equals(snapshotOf(session))) return 'changes';
+    return this.isTouchOwed && typeof this.store.touch === 'function' ? 'touch' : 'nothing';
+  }
+
+  private end(sid: string, done: Done): void {
+    this.unended = sid;
+    this.run(
+      (ended) => {
+        this.store.destroy(sid, ended);
+      },
+      (error) => {
+        this.failure = error;
+        if (error === undefined) {
+          this.unended = undefined;
+          if (this.known?.session.id === sid) this.known = undefined;
+        }
+        done(error);
+      },
+    );
+  }
+
+  /** One call of the store; also what it throws ends in `done`, once. */
+  private run(call: (done: Done) => void, done: Done): void {
+    let isDone = false;
+    this.running += 1;
+    const finish = (error?: unknown): void => {
+      if (isDone) return;
+      isDone = true;
+      this.running -= 1;
+      try {
+        done(error ?? undefined);
+      } finally {
+        if (this.running === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
+      }
+    };
+    try {
+      call(finish);
+    } catch (error) {
+      // What `done` throws is its caller's error.
+      if (isDone) throw error;
+      finish(error);
+    }
+  }
+
+  private remember(session: LiveSession): void {
+    this.known = { session, snapshot: this.snapshot(session) };
+  }
+
+  private snapshot(session: LiveSession): SessionSnapshot | undefined {
+    return isInspecting(this.store) ? undefined : snapshotOf(session);
+  }
+}
+
+/** express-session's `touch`, without the millisecond that its cookie loses each time by asking the clock twice. */
+function restartMaxAge(session: LiveSession): void {
+  const { originalMaxAge } = session.cookie;
+  session.touch();
+  session.cookie.originalMaxAge = originalMaxAge;
+}
+
+function isInspecting(store: Store): store is InspectingStore {
+  return 'pending' in store && typeof store.pending === 'function';
+}
+
+function promised(call: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call((error) => {
+      if (error === undefined) resolve();
+      else reject(error as Error);
+    });
+  });
+}
+
+function thrownBy(action: () => void): unknown {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function ignore(): void {
+  // Nothing was lost.
+}

@@ -1,0 +1,105 @@
+import type { ServerResponse } from 'node:http';
+
+type Listener = (...args: unknown[]) => void;
+
+/** The methods that make a response leave. @internal */
+export type ResponseMethodName = 'writeHead' | 'write' | 'end' | 'flushHeaders';
+
+/** What a held response says of itself while its calls wait. @internal */
+export interface ResponseHold {
+  /** Notes a call that waits; throws as Node does for a second head. */
+  take(name: ResponseMethodName): void;
+  /** Ends the pretence; status and headers are those of the moment when it began. */
+  lift(): void;
+  /** After the calls were made: tells writers to go on, unless Node will tell them. */
+  end(isWritable: boolean): void;
+}
+
+/**
+ * Makes a response look as if its bytes were on their way: `headersSent`, `writableEnded`, headers that cannot be changed any
+ * more. So applications, frameworks and filters behave as they would behind the real thing.
+ *
+ * @param onClose - called when the client goes meanwhile
+ * @internal
+ */
+export function holdResponse(response: ServerResponse, onClose: () => void): ResponseHold {
+  const { statusCode, statusMessage } = response;
+  const wasSent = response.headersSent;
+  const drainListeners: Listener[] = [];
+  let hasHead = wasSent;
+  let hasEnd = false;
+  let hasWrite = false;
+
+  const refuse = (action: string) => (): never => {
+    throw headersSentError(action);
+  };
+  const on = response.on.bind(response) as (type: string | symbol, listener: Listener) => ServerResponse;
+  const lift = overlay(response, {
+    headersSent: { get: () => true },
+    writableEnded: { get: () => hasEnd },
+    setHeader: { value: refuse('set') },
+    setHeaders: { value: refuse('set') },
+    appendHeader: { value: refuse('append') },
+    removeHeader: { value: refuse('remove') },
+    // Whoever replaced `write` above us (compression) asks for the head before each part that it writes.
+    _implicitHeader: {
+      value: () => {
+        if (!hasHead) response.writeHead(response.statusCode);
+      },
+    },
+    // Kept back, not only registered: what replaced `on` beneath us (compression again) moves the listeners that it knows to a
+    // stream of its own, which knows nothing of our `false`.
+    on: {
+      value: (type: string | symbol, listener: Listener) => {
+        if (type !== 'drain') return on(type, listener);
+        drainListeners.push(listener);
+        return response;
+      },
+    },
+  });
+  response.once('close', onClose);
+
+  return {
+    take(name) {
+      if (name === 'writeHead' && hasHead) throw headersSentError('write');
+      hasHead = true;
+      hasWrite ||= name === 'write';
+      hasEnd ||= name === 'end';
+    },
+    lift() {
+      response.off('close', onClose);
+      lift();
+      if (response.statusCode !== statusCode) response.statusCode = statusCode;
+      if (response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
+    },
+    end(isWritable) {
+      for (const listener of drainListeners) on('drain', listener);
+      if (!hasWrite || hasEnd || !isWritable) return;
+      process.nextTick(() => {
+        if (response.destroyed) return;
+        const unheard = drainListeners.filter((listener) => !response.listeners('drain').includes(listener));
+        response.emit('drain');
+        for (const listener of unheard) listener.call(response);
+      });
+    },
+  };
+}
+
+/** Lays properties over an object's own; the result takes them off again. */
+function overlay(target: object, properties: PropertyDescriptorMap): () => void {
+  const before = Object.keys(properties).map((name) => [name, Object.getOwnPropertyDescriptor(target, name)] as const);
+  for (const [name, property] of Object.entries(properties)) {
+    Object.defineProperty(target, name, { configurable: true, ...('value' in property && { writable: true }), ...property });
+  }
+  return () => {
+    for (const [name, property] of before) {
+      if (property) Object.defineProperty(target, name, property);
+      else Reflect.deleteProperty(target, name);
+    }
+  };
+}
+
+function headersSentError(action: string): Error {
+  const message = `Cannot ${action} headers after they are sent to the client`;
+  return Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
+}

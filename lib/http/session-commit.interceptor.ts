@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { catchError, concatMap, from, map, of, throwError } from 'rxjs';
+import { RequestSession } from './request-session.js';
+import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
+
+/**
+ * Stores the session when the handler has returned, before its value becomes a response: a store that fails then is an exception
+ * like any other, and the application's exception filters see it. What answers in other ways (`@Res()`, middleware, filters) is
+ * held back by the response itself.
+ *
+ * @internal
+ */
+@Injectable()
+export class SessionCommitInterceptor implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return next.handle();
+    const http = context.switchToHttp();
+    const requestSession = RequestSession.of(rawOf<IncomingMessage>(http.getRequest()));
+    if (!requestSession) return next.handle();
+    const response = rawOf<ServerResponse>(http.getResponse());
+    return next.handle().pipe(concatMap((value: unknown) => this.commit(requestSession, response, value)));
+  }
+
+  private commit(requestSession: RequestSession, response: ServerResponse, value: unknown): Observable<unknown> {
+    // The response is on its way, or held: it commits itself.
+    const work = response.headersSent ? undefined : requestSession.settle();
+    if (!work) return of(value);
+    return from(work).pipe(
+      map(() => value),
+      catchError((error: unknown) => {
+        for (const [name, text] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, text);
+        return throwError(() => sessionHttpException(error));
+      }),
+    );
+  }
+}
+
+/** Fastify wraps Node's request and response, Express dresses them. */
+function rawOf<T extends object>(outer: T | { raw: T }): T {
+  return 'raw' in outer ? outer.raw : outer;
+}

@@ -1,0 +1,40 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import type { SessionData } from 'express-session';
+import type { CycleRequest } from './request-session.js';
+import type { LiveSession } from './session.types.js';
+
+/**
+ * Carries the request through everything its handling calls, so that its session is at hand without request scope.
+ *
+ * It carries the request and not the session: after `regenerate` and `reload` the session is another object.
+ *
+ * @public
+ */
+@Injectable()
+export class SessionContext {
+  private readonly requests = new AsyncLocalStorage<CycleRequest>();
+  private readonly covered = new WeakSet<IncomingMessage>();
+
+  /** Runs a callback, and all that it starts, for a raw request. @internal */
+  run<T>(request: IncomingMessage, callback: () => T): T {
+    this.covered.add(request);
+    return this.requests.run(request, callback);
+  }
+
+  /** Whether a raw request has been run here. @internal */
+  covers(request: IncomingMessage): boolean {
+    return this.covered.has(request);
+  }
+
+  /**
+   * The live session of the request that this code works for, or `undefined`: outside of a request, on a route that the module
+   * does not cover, or when the session has been destroyed.
+   *
+   * @typeParam Data - the session's data; without it what the application declared for express-session's `SessionData`
+   */
+  current<Data extends object = SessionData>(): LiveSession<Data> | undefined {
+    return (this.requests.getStore()?.session ?? undefined) as LiveSession<Data> | undefined;
+  }
+}

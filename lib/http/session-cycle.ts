@@ -1,0 +1,227 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Logger } from '@nestjs/common';
+import type { Request, RequestHandler, Response } from 'express';
+import session from 'express-session';
+import type { CookieOptions, Store } from 'express-session';
+import type { SessionCookieOptions } from '../options/session.options.js';
+import { commitBeforeRespond, responseMethodsOf } from './commit-before-respond.js';
+import type { ResponseCommit, ResponseMethods } from './commit-before-respond.js';
+import { viewStore } from './cycle-store.js';
+import type { CycleStore } from './cycle-store.js';
+import { RequestSession } from './request-session.js';
+import type { CycleRequest } from './request-session.js';
+import {
+  cookiePathMatches,
+  forwardedProtocolOf,
+  isSecure,
+  requestPathOf,
+  resolveCookieOptions,
+  serializeCookie,
+  serializeExpiredCookie,
+  signedCookieValue,
+} from './session-cookie.js';
+import type { SessionContext } from './session-context.js';
+import { isUnavailable, sessionErrorResponse, sessionHttpException } from './session-http-error.js';
+import { equipSession } from './session-methods.js';
+import type { LiveSession } from './session.types.js';
+
+/** The cookie's options, or what makes them for a request. @internal */
+export type SessionCycleCookie = SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions);
+
+/** Takes what an operator should know. @internal */
+export type SessionCycleLogger = Pick<Logger, 'warn' | 'error'>;
+
+/** What a cycle needs of the options. @internal */
+export interface SessionCycleOptions {
+  /** The first signs, all verify. */
+  readonly secret: string | readonly string[];
+  readonly cookie?: SessionCycleCookie | undefined;
+  /** The cookie's name where `cookie` is a function. @defaultValue `cookie.name`, else 'connect.sid' */
+  readonly cookieName?: string | undefined;
+  readonly proxy?: boolean | undefined;
+  readonly rolling?: boolean | undefined;
+  readonly genid?: ((req: unknown) => string) | undefined;
+}
+
+/** @internal */
+export interface SessionCycleDependencies {
+  readonly options: SessionCycleOptions;
+  readonly store: Store;
+  /** Carries the request to whoever asks for its session. */
+  readonly context: SessionContext;
+  /** @defaultValue Nest's logger */
+  readonly logger?: SessionCycleLogger | undefined;
+}
+
+/** A request's way through its session, as middleware on the raw request and response. @internal */
+export type SessionCycle = (request: CycleRequest, response: ServerResponse, next: Next) => void;
+
+type Next = (error?: unknown) => void;
+
+/**
+ * Makes the cycle of express-session, with the defaults of its coming version 2, and with what it lacks: the response waits for
+ * the session, the cookie goes with the session, several cycles may share a store. All that knows how express-session goes about
+ * a request is in this file.
+ *
+ * @internal
+ */
+export function createSessionCycle(dependencies: SessionCycleDependencies): SessionCycle {
+  const { options, store, context, logger = new Logger('SessionModule') } = dependencies;
+  const cycle = new ExpressSessionCycle(options, store, context, logger);
+  return (request, response, next) => {
+    cycle.run(request, response, next);
+  };
+}
+
+class ExpressSessionCycle {
+  private readonly name: string;
+  private readonly secrets: readonly [string, ...string[]];
+  private readonly fixedCookie: CookieOptions | undefined;
+  private readonly view: CycleStore;
+  private readonly handle: RequestHandler;
+  private hasWarnedOfDroppedCookie = false;
+
+  constructor(
+    private readonly options: SessionCycleOptions,
+    store: Store,
+    private readonly context: SessionContext,
+    private readonly logger: SessionCycleLogger,
+  ) {
+    const { cookie = {}, proxy, rolling = false, genid } = options;
+    this.secrets = [options.secret].flat() as [string, ...string[]];
+    this.name = options.cookieName ?? (typeof cookie === 'function' ? undefined : cookie.name) ?? 'connect.sid';
+    if (typeof cookie !== 'function' && cookie.secure !== 'auto' && cookie.sameSite !== 'auto') {
+      this.fixedCookie = resolveCookieOptions(cookie, () => false);
+    }
+    let handle: RequestHandler | undefined;
+    this.view = viewStore(store, (view) => {
+      handle = session({
+        store: view,
+        secret: [...this.secrets],
+        name: this.name,
+        // A function, so that `auto` is resolved in one way for every form of the option.
+        cookie: (request) => this.cookieOptionsOf(request as unknown as CycleRequest),
+        resave: false,
+        saveUninitialized: false,
+        rolling,
+        ...(proxy !== undefined && { proxy }),
+        ...(genid && { genid }),
+      });
+    });
+    this.handle = handle as unknown as RequestHandler;
+  }
+
+  run(request: CycleRequest, response: ServerResponse, next: Next): void {
+    // Fastify says `protocol`, Express `secure`, express-session reads `secure`.
+    if (request.secure === undefined && request.protocol !== undefined) request.secure = request.protocol === 'https';
+    const path = this.cookieOptionsOf(request).path ?? '/';
+    // A session is there already: another cycle's, whose request this is then.
+    if (request.session || !cookiePathMatches(path, requestPathOf(request))) {
+      next();
+      return;
+    }
+    const methods = responseMethodsOf(response);
+    // Beneath express-session, so that it sees all headers, also those given to `writeHead`, and express-session's cookie.
+    response.writeHead = ((...args: unknown[]) => {
+      const requestSession = RequestSession.of(request);
+      if (requestSession) this.completeCookie(requestSession, request, response);
+      return methods.writeHead.apply(response, args);
+    }) as ServerResponse['writeHead'];
+    this.handle(request as unknown as Request, response as unknown as Response, (error?: unknown) => {
+      if (error !== undefined && error !== null) this.refuse(error, response, next);
+      else this.begin(request, response, methods, next);
+    });
+  }
+
+  private begin(request: CycleRequest, response: ServerResponse, methods: ResponseMethods, next: Next): void {
+    try {
+      const { store, generate, isLoaded } = this.view;
+      const requestSession = new RequestSession({ request, store, generate, isLoaded: isLoaded(request) });
+      equipSession(request.session as LiveSession);
+      commitBeforeRespond(response, methods, this.commitOf(requestSession));
+    } catch (error) {
+      next(error);
+      return;
+    }
+    this.context.run(request, next);
+  }
+
+  /** The session could not be loaded. No session and no cookie, so that the user's own stays. */
+  private refuse(error: unknown, response: ServerResponse, next: Next): void {
+    for (const [name, value] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, value);
+    next(sessionHttpException(error));
+  }
+
+  private commitOf(requestSession: RequestSession): ResponseCommit {
+    return {
+      // The application was told of the failure and answers with an error: it need not hear of it again.
+      settle: (status) => (requestSession.failure !== undefined && status >= 400 ? undefined : requestSession.settle()),
+      isCookieWithheld: () => requestSession.failure !== undefined,
+      failed: (error) => {
+        if (isUnavailable(error)) this.logger.warn(`A session could not be stored; answered 503. ${messageOf(error)}`);
+        else this.logger.error(`A session could not be stored; answered 500. ${messageOf(error)}`, stackOf(error));
+        return sessionErrorResponse(error);
+      },
+      failedLate: (error) => {
+        this.logger.error(`A session could not be stored after its response had begun. ${messageOf(error)}`, stackOf(error));
+      },
+    };
+  }
+
+  private cookieOptionsOf(request: CycleRequest): CookieOptions {
+    if (this.fixedCookie) return this.fixedCookie;
+    const { cookie = {}, proxy } = this.options;
+    const options = typeof cookie === 'function' ? cookie(request) : cookie;
+    return resolveCookieOptions(options, () => isSecure(request, proxy));
+  }
+
+  /** What express-session leaves out of `Set-Cookie`. */
+  private completeCookie(requestSession: RequestSession, request: CycleRequest, response: ServerResponse): void {
+    const { session } = request;
+    if (!session) {
+      if (carriesCookie(request, this.name)) {
+        response.appendHeader('Set-Cookie', serializeExpiredCookie(requestSession.initialCookie, this.name));
+      }
+      return;
+    }
+    if (session.cookie.secure && !isSecure(request, this.options.proxy)) {
+      if (requestSession.hasNewSession) this.warnOfDroppedCookie(request);
+      return;
+    }
+    if (this.secrets.length > 1 && requestSession.isOfCookie(session) && !this.setsCookie(response)) {
+      const value = signedCookieValue(session.id, this.secrets[0]);
+      if (!request.headers.cookie?.includes(encodeURIComponent(value))) {
+        response.appendHeader('Set-Cookie', serializeCookie(session.cookie, this.name, value));
+      }
+    }
+  }
+
+  private setsCookie(response: ServerResponse): boolean {
+    return [response.getHeader('Set-Cookie') ?? []].flat().some((line) => String(line).startsWith(`${this.name}=`));
+  }
+
+  private warnOfDroppedCookie(request: CycleRequest): void {
+    if (this.hasWarnedOfDroppedCookie) return;
+    this.hasWarnedOfDroppedCookie = true;
+    const protocol = forwardedProtocolOf(request);
+    const cause =
+      protocol === 'https'
+        ? 'a proxy says `X-Forwarded-Proto: https`, but it is not trusted. Set `proxy: true`, or trust the proxy in ' +
+          "the HTTP server (Express: `app.set('trust proxy', 1)`; Fastify: `new FastifyAdapter({ trustProxy: true })`)"
+        : `the connection is not secure${protocol === undefined ? ' and no proxy says otherwise' : ''}. Use HTTPS; when a ` +
+          'proxy ends TLS, let it send `X-Forwarded-Proto: https` and set `proxy: true`; without TLS, `secure: "auto"`';
+    this.logger.warn(`A session's cookie "${this.name}" is secure and was not sent: ${cause}. This is said once.`);
+  }
+}
+
+function carriesCookie(request: CycleRequest, name: string): boolean {
+  return request.headers.cookie?.split(';').some((pair) => pair.trimStart().startsWith(`${name}=`)) ?? false;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
+}

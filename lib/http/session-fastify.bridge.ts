@@ -1,0 +1,52 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { CycleRequest } from './request-session.js';
+import { SessionContext } from './session-context.js';
+
+/** What is used of a Fastify instance. */
+interface FastifyLike {
+  hasRequestDecorator(name: string): boolean;
+  decorateRequest(name: string, accessor: { getter(this: FastifyRequestLike): unknown; setter?(this: FastifyRequestLike, value: unknown): void }): void;
+  addHook(name: 'preValidation', hook: (request: FastifyRequestLike, reply: unknown, done: () => void) => void): void;
+}
+
+interface FastifyRequestLike {
+  readonly raw: CycleRequest;
+}
+
+/**
+ * Brings the session from Node's request, where middleware runs under Fastify, to Fastify's own: `request.session` for `@Session()`
+ * and passport, and the async context, which Fastify loses while it reads a body.
+ *
+ * @internal
+ */
+@Injectable()
+export class SessionFastifyBridge implements OnModuleInit {
+  constructor(
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(SessionContext) private readonly context: SessionContext,
+  ) {}
+
+  onModuleInit(): void {
+    const { httpAdapter } = this.host as Partial<HttpAdapterHost>;
+    if (httpAdapter?.getType() !== 'fastify') return;
+    const fastify = httpAdapter.getInstance<FastifyLike>();
+    for (const name of ['session', 'sessionID', 'sessionStore'] as const) {
+      // Another session plugin's, or that of a second SessionModule.
+      if (fastify.hasRequestDecorator(name)) continue;
+      fastify.decorateRequest(name, {
+        getter() {
+          return this.raw[name];
+        },
+        setter(value) {
+          Object.assign(this.raw, { [name]: value });
+        },
+      });
+    }
+    fastify.addHook('preValidation', (request, _reply, done) => {
+      if (this.context.covers(request.raw)) this.context.run(request.raw, done);
+      else done();
+    });
+  }
+}
