@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { spawnChild } from '../../tools/redis-lab/child-processes.js';
+import { makeTemporaryDirectory, spawnChild } from '../../tools/redis-lab/child-processes.js';
 import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
+import { createLabNetwork, whyNoNetwork, type LabHost } from '../../tools/redis-lab/network.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import { startSentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
@@ -46,7 +47,11 @@ describe('a Redis server of the lab', () => {
   it('does not outlive the process that started it, even when that is killed', async () => {
     const program = `import { startRedisServer } from './tools/redis-lab/redis-server.ts';
       const server = await startRedisServer(); console.log(server.pid); setInterval(() => {}, 1000);`;
-    const parent = spawnChild(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program]);
+    // A killed process cannot remove its directory; ours does it.
+    const directory = makeTemporaryDirectory('redis-lab-test-');
+    stops.push(() => directory.remove());
+    const env = { ...process.env, TMPDIR: directory.path };
+    const parent = spawnChild(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { env });
     const pid = await new Promise<number>((resolve) => parent.stdout?.once('data', (text) => resolve(Number(text))));
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');
@@ -94,6 +99,31 @@ describe('a Sentinel topology of the lab', () => {
     stranger.on('error', () => undefined);
     await expect(stranger.ping()).rejects.toThrow();
     await expect((topology.sentinels[0] as typeof primary).cli('PING')).resolves.toBe('PONG');
+  });
+});
+
+const noNetwork = whyNoNetwork();
+if (noNetwork !== undefined) console.warn(`SKIPPED: all tests on network namespaces: ${noNetwork}`);
+
+describe.skipIf(noNetwork !== undefined)('a network of the lab', () => {
+  it('cuts machines off in both directions or in one, and this process from none', async () => {
+    const network = createLabNetwork();
+    stops.push(() => network.stop());
+    const [a, b] = [network.host('a'), network.host('b')];
+    const server = await started(startRedisServer({ host: a.ip, port: 6379, prefix: a.prefix }));
+    const reach = (from: LabHost) =>
+      new Promise<boolean>((resolve) => {
+        const child = spawnChild('redis-cli', ['-h', a.ip, '-t', '1', 'ping'], { prefix: ['timeout', '1', ...from.prefix] });
+        child.once('exit', (code) => resolve(code === 0));
+      });
+    expect(await reach(b)).toBe(true);
+    for (const cut of [() => network.isolate([a]), () => network.cutOneWay([a], [b]), () => network.cutOneWay([b], [a])]) {
+      cut();
+      expect(await reach(b)).toBe(false);
+      expect(await server.cli('PING')).toBe('PONG');
+      network.heal();
+      expect(await reach(b)).toBe(true);
+    }
   });
 });
 

@@ -25,7 +25,7 @@ export interface ClusterTopology {
   replicasOf(master: RedisProcess): Promise<RedisProcess[]>;
   /** The master that owns the key. */
   masterOf(key: string): Promise<RedisProcess>;
-  /** A planned failover: the replica takes its master's place (`CLUSTER FAILOVER`). */
+  /** A planned failover: the replica takes its master's place (`CLUSTER FAILOVER`); returns once all nodes agree. */
   failover(replica: RedisProcess): Promise<void>;
   /** Moves slots with their keys from their owner to another master, one by one, as `redis-cli --cluster reshard` does. */
   reshard(slots: readonly number[], to: RedisProcess): Promise<void>;
@@ -115,6 +115,7 @@ class LabClusterTopology implements ClusterTopology {
   async failover(replica: RedisProcess): Promise<void> {
     await replica.cli('CLUSTER', 'FAILOVER');
     await pollUntil(`${replica.address} to be a master`, async () => ((await replica.cli('ROLE')) as [string])[0] === 'master');
+    await this.whenStable();
   }
 
   async reshard(slots: readonly number[], to: RedisProcess): Promise<void> {
@@ -147,11 +148,7 @@ class LabClusterTopology implements ClusterTopology {
           const [role, , , state] = (await node.cli('ROLE')) as [string, unknown, unknown, string];
           if (role === 'slave' && state !== 'connected') return false;
         }
-        const views = await this.#view();
-        return running.every((node) => {
-          const view = views.find((candidate) => candidate.address === node.address);
-          return view !== undefined && (view.slots.length > 0 || view.flags.includes('slave'));
-        });
+        return await this.#isAgreed(running);
       },
       { timeoutMs, intervalMs: 100 },
     );
@@ -160,6 +157,19 @@ class LabClusterTopology implements ClusterTopology {
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
     for (const release of this.#releases) release();
+  }
+
+  /** Gossip takes a moment: right after a change nodes still name different owners of a slot. */
+  async #isAgreed(nodes: readonly RedisProcess[]): Promise<boolean> {
+    const views = await Promise.all(nodes.map((node) => this.#view(node)));
+    const owners = views.map((view) =>
+      view
+        .filter(({ slots }) => slots.length > 0)
+        .map(({ address, slots }) => `${address} ${slots.join(' ')}`)
+        .sort()
+        .join('\n'),
+    );
+    return new Set(owners).size === 1;
   }
 
   async #startNode(): Promise<void> {
@@ -198,8 +208,8 @@ class LabClusterTopology implements ClusterTopology {
     return this.#node(view.address);
   }
 
-  async #view(): Promise<NodeView[]> {
-    const text = String(await this.#anyNode().cli('CLUSTER', 'NODES'));
+  async #view(node = this.#anyNode()): Promise<NodeView[]> {
+    const text = String(await node.cli('CLUSTER', 'NODES'));
     return text
       .trim()
       .split('\n')

@@ -14,33 +14,43 @@ export interface ReservedPort {
   release(): void;
 }
 
-/**
- * Reserves a free port for as long as this process lives or until it is released. Test processes that run side by side
- * agree through one lock file per port; the file names the process, so that a killed one leaves nothing behind.
- */
+/** Reserves a free port for as long as this process lives or until it is released. */
 export async function reservePort(host = '127.0.0.1'): Promise<ReservedPort> {
-  const directory = join(tmpdir(), 'redis-lab-ports');
-  mkdirSync(directory, { recursive: true });
   for (let attempt = 0; attempt < 500; attempt++) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORT_COUNT);
-    const file = join(directory, String(port));
-    if (!takeLockFile(file)) continue;
-    const release = () => rmSync(file, { force: true });
-    if (!(await canListen(host, port))) {
-      release();
-      continue;
-    }
-    const reserved: ReservedPort = {
-      port,
-      release: () => {
-        leftovers.remove(reserved);
-        release();
-      },
-    };
-    leftovers.add(reserved, release);
-    return reserved;
+    const release = takeLock(`port-${port}`);
+    if (!release) continue;
+    if (await canListen(host, port)) return { port, release };
+    release();
   }
   throw new Error(`redis-lab: no free port between ${FIRST_PORT} and ${FIRST_PORT + PORT_COUNT} on ${host}`);
+}
+
+/** Reserves the lowest number from 0 to below `count` that no other lab on this machine holds under that name. */
+export function reserveNumber(name: string, count: number): { readonly number: number; release(): void } {
+  for (let number = 0; number < count; number++) {
+    // The first try may only find out that the owner is dead.
+    const release = takeLock(`${name}-${number}`) ?? takeLock(`${name}-${number}`);
+    if (release) return { number, release };
+  }
+  throw new Error(`redis-lab: all ${count} of '${name}' are taken`);
+}
+
+/**
+ * Test processes that run side by side agree through one file per lock, which names its process: a killed one leaves
+ * nothing behind. Returns the way to release it, or `undefined` when somebody else has it.
+ */
+function takeLock(name: string): (() => void) | undefined {
+  const directory = join(tmpdir(), 'redis-lab-locks');
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, name);
+  if (!takeLockFile(file)) return undefined;
+  const owner = {};
+  leftovers.add(owner, () => rmSync(file, { force: true }));
+  return () => {
+    leftovers.remove(owner);
+    rmSync(file, { force: true });
+  };
 }
 
 function takeLockFile(file: string): boolean {
