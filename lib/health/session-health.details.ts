@@ -25,7 +25,7 @@ export interface SessionHealthDetails {
   /** Round trip on the connection the application uses, in milliseconds. */
   readonly roundTripMs?: number | null;
   /** Replicas that the primary knows, with their lag in bytes. */
-  readonly replicas?: SessionLinkInspection['replicas'];
+  readonly replicas?: SessionLinkInspection['replicas'] | null;
   /** The Sentinels, and whether enough of them are there to agree on a failover (`SENTINEL CKQUORUM`). */
   readonly sentinels?: SessionLinkInspection['sentinels'];
   /** `used_memory` and `maxmemory` of the primary, in bytes. */

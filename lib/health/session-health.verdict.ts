@@ -21,7 +21,8 @@ export function judgeLink(
     ...describe(status, reasons, isPrimary && reasons.length > 0),
     role: inspection.role,
     roundTripMs: inspection.roundTripMs,
-    replicas: inspection.replicas,
+    // Who may not ask for the role is told of no replicas either.
+    replicas: inspection.role === null ? null : inspection.replicas,
     sentinels: inspection.sentinels,
     memory: { usedBytes: inspection.usedMemoryBytes, maxBytes: inspection.maxMemoryBytes },
     ...(liveSessions === undefined ? {} : { liveSessions }),
@@ -68,7 +69,7 @@ function impairments(
   }
   const wanted = options.minReplicasCount ?? (status.mode === 'sentinel' ? 1 : 0);
   const online = inspection.replicas.filter((replica) => replica.online).length;
-  if (online < wanted) {
+  if (inspection.role !== null && online < wanted) {
     reasons.push(online === 0 ? 'No replica is online.' : `Only ${online} of ${wanted} replicas are online.`);
   }
   if (inspection.sentinels?.quorum === false) {

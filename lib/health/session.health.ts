@@ -5,6 +5,7 @@ import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { Store } from 'express-session';
 import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from '../core/session.tokens.js';
 import type { SessionLink } from '../core/session-link.js';
+import { promised } from '../store/callback.js';
 import type { SessionRepository } from '../store/session-repository.js';
 import type { SessionHealthDetails, SessionHealthVerdict } from './session-health.details.js';
 import { resolveSessionHealthOptions } from './session-health.options.js';
@@ -110,17 +111,18 @@ export class SessionHealthIndicator {
   /** Reads a session that cannot exist, the one cheap thing every store can do, and asks for `length` if wanted. */
   private async probeForeignStore(isCounted: boolean): Promise<number | null | undefined> {
     const { store } = this;
-    await new Promise<void>((resolve, reject) => {
-      store.get(randomUUID(), (error: unknown) => (error ? reject(asError(error)) : resolve()));
+    await promised<unknown>((done) => {
+      store.get(randomUUID(), done);
     });
     if (!isCounted) {
       return undefined;
     }
-    if (typeof store.length !== 'function') {
+    const { length } = store;
+    if (typeof length !== 'function') {
       return null;
     }
-    return new Promise((resolve, reject) => {
-      store.length?.((error: unknown, length?: number) => (error ? reject(asError(error)) : resolve(length ?? null)));
+    return promised<number>((done) => {
+      length.call(store, done);
     });
   }
 
@@ -134,11 +136,6 @@ export class SessionHealthIndicator {
 
 async function countUnless(isSkipped: boolean, repository: SessionRepository): Promise<number | undefined> {
   return isSkipped ? undefined : repository.count();
-}
-
-/** express-session's callbacks give whatever the store gives. */
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('The store failed.', { cause: error });
 }
 
 /** The answer, or a rejection at the deadline; a late answer or failure is of no interest any more. */

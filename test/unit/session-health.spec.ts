@@ -98,7 +98,7 @@ describe('a health check of sessions in Redis', () => {
     ['no replica is wanted', { inspect: { replicas: [] }, options: { minReplicasCount: 0 } }],
     ['memory has no limit', { inspect: { maxMemoryBytes: null } }],
     ['one Sentinel of three is away', { inspect: { sentinels: { known: 3, reachable: 2, quorum: true } } }],
-    ['the server does not tell its role', { inspect: { role: null } }],
+    ['the server does not tell its role, and so no replicas', { inspect: { role: null, replicas: [] } }],
   ])('is up when %s', async (_when, scene) => {
     expect(await check(scene)).toMatchObject({ status: 'up', reasons: [] });
   });
