@@ -1,0 +1,63 @@
+// @ts-check
+/**
+ * `npm test`: everything that is a test, on real servers. Arguments are passed on to vitest (`npm test -- test/unit`).
+ *
+ * Plain Node without dependencies: on a fresh clone this is what installs them.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureChromium, ensureDependencies, ensureNetworkTools, ensureRedis, root } from './machine.mjs';
+import { conclude, countVitest, readVitestReport } from './test-results.mjs';
+
+/** What a test file that needs more than Node and Redis mentions, and how to get it. */
+const NEEDS = [
+  { sign: 'playwright-core', ensure: ensureChromium },
+  { sign: 'ensureNetworkTools', ensure: ensureNetworkTools },
+];
+
+await ensureDependencies();
+const missing = await missingPrograms();
+if (missing.length > 0) {
+  process.stderr.write(`The tests need real servers:\n${missing.map((hint) => `  - ${hint}`).join('\n')}\n`);
+  process.exitCode = 1;
+} else {
+  conclude(await runVitest(process.argv.slice(2)));
+}
+
+/** @returns {Promise<string[]>} how to get each program that is missing */
+async function missingPrograms() {
+  const sources = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.spec.ts'))
+    .map((path) => readFileSync(join(root, 'test', path), 'utf8'));
+  const needed = NEEDS.filter(({ sign }) => sources.some((source) => source.includes(sign)));
+  const hints = [];
+  // One after the other: two apt-get at the same time would wait for each other anyway.
+  for (const ensure of [ensureRedis, ...needed.map((need) => need.ensure)]) {
+    const finding = await ensure();
+    if (!finding.found) hints.push(finding.hint);
+  }
+  return hints;
+}
+
+/**
+ * @param {readonly string[]} args
+ * @returns {Promise<import('./test-results.mjs').TestResults>}
+ */
+async function runVitest(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'ha-session-test-'));
+  const report = join(folder, 'report.json');
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  try {
+    const child = spawn(process.execPath, [vitest, 'run', ...reporters, ...args], { cwd: root, stdio: 'inherit' });
+    // Ctrl-C reaches the child too (same terminal); it cleans up first, then we count.
+    process.on('SIGINT', () => undefined);
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    const exitCode = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+    return countVitest(readVitestReport(report), exitCode);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
