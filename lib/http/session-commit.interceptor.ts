@@ -21,20 +21,22 @@ export class SessionCommitInterceptor implements NestInterceptor {
     const requestSession = RequestSession.of(rawOf<IncomingMessage>(http.getRequest()));
     if (!requestSession) return next.handle();
     const response = rawOf<ServerResponse>(http.getResponse());
-    return next.handle().pipe(concatMap((value: unknown) => this.commit(requestSession, response, value)));
-  }
-
-  private commit(requestSession: RequestSession, response: ServerResponse, value: unknown): Observable<unknown> {
-    // The response is on its way, or held: it commits itself.
-    const work = response.headersSent ? undefined : requestSession.settle();
-    if (!work) return of(value);
-    return from(work).pipe(
-      map(() => value),
+    return next.handle().pipe(
+      concatMap((value: unknown) => this.commit(requestSession, response, value)),
+      // Also what the handler's own calls of the session threw.
       catchError((error: unknown) => {
-        for (const [name, text] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, text);
+        if (!response.headersSent) {
+          for (const [name, text] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, text);
+        }
         return throwError(() => sessionHttpException(error));
       }),
     );
+  }
+
+  private commit(requestSession: RequestSession, response: ServerResponse, value: unknown): Observable<unknown> {
+    // A response that is on its way, or held, commits itself.
+    const work = response.headersSent ? undefined : requestSession.settle();
+    return work ? from(work).pipe(map(() => value)) : of(value);
   }
 }
 

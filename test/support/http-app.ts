@@ -1,0 +1,101 @@
+import 'reflect-metadata';
+import type { INestApplication, MiddlewareConsumer, ModuleMetadata, NestModule, Type } from '@nestjs/common';
+import { Module, RequestMethod } from '@nestjs/common';
+import { APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import session from 'express-session';
+import type { Store } from 'express-session';
+import { onTestFinished } from 'vitest';
+import { SessionCommitInterceptor } from '../../lib/http/session-commit.interceptor.js';
+import { SessionContext } from '../../lib/http/session-context.js';
+import { createSessionCycle } from '../../lib/http/session-cycle.js';
+import type { SessionCycleOptions } from '../../lib/http/session-cycle.js';
+import { SessionFastifyBridge } from '../../lib/http/session-fastify.bridge.js';
+import { HttpClient } from './http-client.js';
+
+export const SECRET = 'a-secret-of-the-http-tests-0123456789';
+export const PLATFORMS = ['express', 'fastify'] as const;
+export type Platform = (typeof PLATFORMS)[number];
+
+export interface HttpAppOptions extends Partial<SessionCycleOptions> {
+  readonly platform?: Platform;
+  readonly store: Store;
+  readonly controllers?: Type[];
+  readonly providers?: ModuleMetadata['providers'];
+  /** Plain express-session instead of ours. */
+  readonly peer?: boolean;
+  /** Changes the application before it listens. */
+  readonly prepare?: (app: INestApplication) => void | Promise<void>;
+  readonly adapter?: FastifyAdapter | ExpressAdapter;
+}
+
+export interface HttpApp {
+  readonly url: string;
+  readonly app: INestApplication;
+  /** Lines of level `warn` and `error`. */
+  readonly log: readonly string[];
+  client(): HttpClient;
+}
+
+/** Starts a real Nest application on a free port; it ends with the test. */
+export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
+  const { platform = 'express', store, controllers = [], providers = [], peer = false, prepare } = options;
+  const log: string[] = [];
+  const logger = {
+    warn: (message: unknown) => void log.push(`warn ${String(message)}`),
+    error: (message: unknown) => void log.push(`error ${String(message)}`),
+  };
+
+  @Module({
+    controllers,
+    providers: [
+      SessionContext,
+      ...(peer ? [] : [{ provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor }, SessionFastifyBridge]),
+      ...providers,
+    ],
+  })
+  class AppModule implements NestModule {
+    configure(consumer: MiddlewareConsumer): void {
+      const context = app.get(SessionContext);
+      const { secret = SECRET, cookie, proxy, rolling } = options;
+      const middleware = peer
+        ? session({
+            store,
+            secret: [secret].flat(),
+            resave: false,
+            saveUninitialized: false,
+            cookie: cookie as session.CookieOptions,
+            ...(proxy !== undefined && { proxy }),
+            ...(rolling !== undefined && { rolling }),
+          })
+        : createSessionCycle({ options: { ...options, secret }, store, context, logger });
+      consumer.apply(middleware).forRoutes({ path: '/{*splat}', method: RequestMethod.ALL });
+    }
+  }
+
+  const adapter = options.adapter ?? (platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter());
+  const app: INestApplication = await NestFactory.create<NestExpressApplication>(AppModule, adapter as ExpressAdapter, {
+    logger: { log: () => undefined, ...logger },
+  });
+  const clients: HttpClient[] = [];
+  onTestFinished(async () => {
+    for (const client of clients) client.close();
+    (app.getHttpServer() as { closeAllConnections?(): void }).closeAllConnections?.();
+    await app.close();
+  });
+  await prepare?.(app);
+  await app.listen(0, '127.0.0.1');
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  return {
+    url,
+    app,
+    log,
+    client: () => {
+      const client = new HttpClient(url);
+      clients.push(client);
+      return client;
+    },
+  };
+}
