@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Session, SessionData } from 'express-session';
 import type { Store } from 'express-session';
-import { SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import type { SessionLink, SessionLinkStatus } from './core/session-link.js';
+import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
 import type { SessionRepository } from './store/session-repository.js';
@@ -18,6 +19,7 @@ export class SessionService {
     @Inject(SessionContext) private readonly context: SessionContext,
     @Inject(SESSION_REPOSITORY) private readonly repository: SessionRepository | null,
     @Inject(SESSION_STORE) private readonly store: Store,
+    @Inject(SESSION_LINK) private readonly link: SessionLink | null,
   ) {}
 
   /**
@@ -44,5 +46,13 @@ export class SessionService {
         else resolve(count ?? 0);
       });
     });
+  }
+
+  /**
+   * Where the connection to Redis stands: the primary in use, what waits, the last failover. Answers at once, asks nobody.
+   * `null` when sessions live in this process or in the application's own `store`.
+   */
+  status(): SessionLinkStatus | null {
+    return this.link?.status() ?? null;
   }
 }
