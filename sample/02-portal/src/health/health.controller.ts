@@ -1,0 +1,19 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
+import { SessionHealthIndicator } from 'nestjs-ha-session/health';
+import { Open } from '../sign-in/access.guard.js';
+
+@Controller('health')
+@Open()
+export class HealthController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(SessionHealthIndicator) private readonly sessions: SessionHealthIndicator,
+  ) {}
+
+  @Get()
+  @HealthCheck()
+  check() {
+    return this.health.check([() => this.sessions.isHealthy('sessions')]);
+  }
+}
