@@ -113,7 +113,7 @@ describe.skipIf(noNetwork !== undefined)('a network of the lab', () => {
     const server = await started(startRedisServer({ host: a.ip, port: 6379, prefix: a.prefix }));
     const reach = (from: LabHost) =>
       new Promise<boolean>((resolve) => {
-        const child = spawnChild('redis-cli', ['-h', a.ip, '-t', '1', 'ping'], { prefix: ['timeout', '1', ...from.prefix] });
+        const child = spawnChild('redis-cli', ['-h', a.ip, 'ping'], { prefix: ['timeout', '1', ...from.prefix] });
         child.once('exit', (code) => resolve(code === 0));
       });
     expect(await reach(b)).toBe(true);
