@@ -1,4 +1,4 @@
-import { storedId } from '../core/session-id.js';
+import { storedBucket, storedId } from '../core/session-id.js';
 
 /** Key names of one session. @internal */
 export interface SessionKeys {
@@ -7,6 +7,7 @@ export interface SessionKeys {
   readonly session: string;
   readonly live: string;
   readonly tombstone: string;
+  readonly lock: string;
 }
 
 /**
@@ -33,9 +34,9 @@ export class RedisKeyLayout {
   }
 
   /** Keys of a session by its stored id. */
-  stored(id: string, bucket: number): SessionKeys {
+  stored(id: string, bucket: number = storedBucket(id, this.bucketCount)): SessionKeys {
     const tag = this.tag(bucket);
-    return { id, session: `${tag}s:${id}`, live: `${tag}live`, tombstone: `${tag}t:${id}` };
+    return { id, session: `${tag}s:${id}`, live: `${tag}live`, tombstone: `${tag}t:${id}`, lock: `${tag}l:${id}` };
   }
 
   /** Index of live sessions of one bucket. */

@@ -1,0 +1,82 @@
+import type { Operation } from './operation.js';
+
+/** How many commands may be in flight at most, and how many right after a primary was found. */
+const MAX_IN_FLIGHT = 1024;
+const FIRST_IN_FLIGHT = 64;
+/** Pause after an answer that says "not now". @unit milliseconds */
+const BACK_OFF_MS = 50;
+
+/**
+ * Operations of one kind on their way to the primary. What may be in flight is bounded, small after a failover and growing
+ * with every answer, so that those who waited do not run the new primary down.
+ *
+ * @internal
+ */
+export class CommandLane {
+  readonly #queue: Operation[] = [];
+  #inFlight = 0;
+  #limit = FIRST_IN_FLIGHT;
+  #pause: NodeJS.Timeout | undefined;
+
+  /**
+   * @param attempt - sends an operation; resolves when this attempt is over, never rejects
+   * @param isOpen - whether there is a primary to send to
+   */
+  constructor(
+    private readonly attempt: (operation: Operation) => Promise<void>,
+    private readonly isOpen: () => boolean,
+  ) {}
+
+  /** Operations that have not been sent, or must be sent again. */
+  get queued(): number {
+    return this.#queue.reduce((count, operation) => (operation.isSettled ? count : count + 1), 0);
+  }
+
+  add(operation: Operation): void {
+    this.#queue.push(operation);
+  }
+
+  /** Takes back an operation whose attempt failed; it goes before those that were never sent. */
+  takeBack(operation: Operation): void {
+    if (!operation.isSettled) this.#queue.unshift(operation);
+  }
+
+  /** A primary was found: starts slowly. */
+  restart(): void {
+    this.#limit = FIRST_IN_FLIGHT;
+    this.stop();
+  }
+
+  /** The primary asks for patience: one operation tries after a pause, the others follow when it succeeds. */
+  backOff(): void {
+    this.#limit = 1;
+    this.#pause ??= setTimeout(() => {
+      this.#pause = undefined;
+      this.pump();
+    }, BACK_OFF_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+  }
+
+  /** Sends what may be sent. */
+  pump(): void {
+    while (this.#inFlight < this.#limit && !this.#pause && this.isOpen()) {
+      const operation = this.#queue.shift();
+      if (!operation) return;
+      if (operation.isSettled) continue;
+      this.#inFlight++;
+      void this.attempt(operation).then(() => {
+        this.#inFlight--;
+        this.pump();
+      });
+    }
+  }
+
+  /** An operation was answered: more may be in flight. */
+  grow(): void {
+    if (this.#limit < MAX_IN_FLIGHT) this.#limit = Math.min(MAX_IN_FLIGHT, this.#limit * 2);
+  }
+}

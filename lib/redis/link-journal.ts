@@ -1,0 +1,112 @@
+import type { FailoverReport, SessionLinkStatus } from '../core/session-link.js';
+import type { SessionLinkEvents } from '../core/session-link-events.js';
+
+type Listeners = { [E in keyof SessionLinkEvents]?: Set<(payload: SessionLinkEvents[E]) => void> };
+
+/** A loss of the primary that is not over yet. */
+interface OngoingLoss {
+  readonly primary: string;
+  readonly lostAt: number;
+  readonly noticedMs: number;
+  held: number;
+  replayed: number;
+}
+
+/**
+ * What happens to a link, told once each: state, events and the report of the last failover.
+ *
+ * @internal
+ */
+export class LinkJournal {
+  readonly #listeners: Listeners = {};
+  #state: SessionLinkStatus['state'] = 'connecting';
+  #primary: string | null = null;
+  #loss: OngoingLoss | null = null;
+  #lastFailover: FailoverReport | null = null;
+
+  get state(): SessionLinkStatus['state'] {
+    return this.#state;
+  }
+
+  get primary(): string | null {
+    return this.#primary;
+  }
+
+  get lastFailover(): FailoverReport | null {
+    return this.#lastFailover;
+  }
+
+  on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {
+    const listeners: Set<(payload: SessionLinkEvents[E]) => void> = (this.#listeners[event] ??= new Set() as never);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** A primary is usable. */
+  usable(primary: string): void {
+    const loss = this.#loss;
+    this.#loss = null;
+    this.#state = 'ready';
+    this.#primary = primary;
+    if (loss && loss.primary !== primary) {
+      this.#lastFailover = {
+        from: loss.primary,
+        to: primary,
+        atMs: Date.now(),
+        noticedMs: Math.round(loss.noticedMs),
+        durationMs: Math.round(performance.now() - loss.lostAt),
+        held: loss.held,
+        replayed: loss.replayed,
+        degraded: false,
+      };
+      this.#emit('failover', this.#lastFailover);
+    }
+    this.#emit('ready', { primary });
+  }
+
+  /** The primary in use is not usable any more; `heardAt` is when it last answered, on the clock of `performance.now()`. */
+  lost(primary: string, reason: string, heardAt: number): void {
+    const now = performance.now();
+    this.#loss = { primary, lostAt: now, noticedMs: now - heardAt, held: 0, replayed: 0 };
+    this.#state = 'lost';
+    this.#primary = null;
+    this.#emit('lost', { primary, reason });
+  }
+
+  /** An operation waits for a primary. */
+  held(): void {
+    if (this.#loss) this.#loss.held++;
+  }
+
+  /** An operation that was in flight when the primary was lost is sent again. */
+  replayed(): void {
+    if (!this.#loss) return;
+    this.#loss.held++;
+    this.#loss.replayed++;
+  }
+
+  /** Changes are acknowledged by the primary alone from now on. */
+  degraded(primary: string, reason: string): void {
+    if (this.#state !== 'ready') return;
+    this.#state = 'degraded';
+    if (this.#lastFailover?.to === primary) this.#lastFailover = { ...this.#lastFailover, degraded: true };
+    this.#emit('degraded', { primary, reason });
+  }
+
+  /** Changes are replicated again. */
+  recovered(primary: string): void {
+    if (this.#state !== 'degraded') return;
+    this.#state = 'ready';
+    this.#emit('recovered', { primary });
+  }
+
+  closed(): void {
+    this.#state = 'closed';
+    this.#primary = null;
+  }
+
+  #emit<E extends keyof SessionLinkEvents>(event: E, payload: SessionLinkEvents[E]): void {
+    if (this.#state === 'closed') return;
+    for (const listener of this.#listeners[event] ?? []) listener(payload);
+  }
+}

@@ -1,0 +1,99 @@
+import type { NodeAddress } from './node-address.js';
+import { inquire, type NodeReport } from './node-report.js';
+import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+
+/** How often a node is asked: in peace, and while a primary is looked for. @unit milliseconds */
+const CALM_PERIOD_MS = 1000;
+const ALERT_PERIOD_MS = 25;
+
+/**
+ * Keeps one small connection to a data node and asks it again and again what it is, apart from the traffic of sessions: a
+ * promoted replica is noticed when it says so itself, about a second before Sentinel announces it.
+ *
+ * @internal
+ */
+export class NodeWatch {
+  #connection: RedisConnection | null = null;
+  #report: NodeReport | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #isAlert: boolean;
+  #isAsking = false;
+  #isClosed = false;
+
+  constructor(
+    readonly address: NodeAddress,
+    private readonly options: RedisConnectionOptions,
+    private readonly onReport: () => void,
+    isAlert: boolean,
+  ) {
+    this.#isAlert = isAlert;
+    this.#schedule(0);
+  }
+
+  /** The last answer; `null` when the node does not answer now. */
+  get report(): NodeReport | null {
+    return this.#report;
+  }
+
+  /** Asks more often while a primary is looked for. */
+  set isAlert(isAlert: boolean) {
+    if (this.#isAlert === isAlert) return;
+    this.#isAlert = isAlert;
+    if (isAlert && !this.#isAsking) this.#schedule(0);
+  }
+
+  /** Asks now. @throws ConnectionLostError */
+  async ask(): Promise<NodeReport> {
+    if (!this.#connection) throw new Error('not connected');
+    return this.#accept(await inquire(this.#connection));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#connection?.destroy('closed');
+    this.#connection = null;
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#poll(), delayMs);
+  }
+
+  async #poll(): Promise<void> {
+    this.#isAsking = true;
+    try {
+      this.#connection ??= this.#open();
+      await this.#connection.connect();
+      await this.ask();
+    } catch {
+      // Not reachable now: that is an answer, too.
+      this.#lose();
+    } finally {
+      this.#isAsking = false;
+      this.#schedule(this.#isAlert ? ALERT_PERIOD_MS : CALM_PERIOD_MS);
+    }
+  }
+
+  #open(): RedisConnection {
+    const connection = new RedisConnection(this.address, this.options);
+    connection.onLost(() => {
+      if (this.#connection === connection) this.#lose();
+    });
+    return connection;
+  }
+
+  #lose(): void {
+    this.#connection?.destroy('the node did not answer');
+    this.#connection = null;
+    const hadReport = this.#report !== null;
+    this.#report = null;
+    if (hadReport && !this.#isClosed) this.onReport();
+  }
+
+  #accept(report: NodeReport): NodeReport {
+    this.#report = report;
+    if (!this.#isClosed) this.onReport();
+    return report;
+  }
+}

@@ -1,0 +1,150 @@
+import type { LinkCommand } from '../core/session-link.js';
+import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
+
+/** One call of `execute` from its beginning to its one outcome. @internal */
+export class Operation {
+  readonly promise: Promise<unknown>;
+  readonly bytes: number;
+  /** How often it was sent. */
+  attempts = 0;
+  /** The last thing that went wrong, as the cause of a refusal. */
+  lastError: unknown = undefined;
+  #isSettled = false;
+  #resolve!: (reply: unknown) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(
+    readonly command: LinkCommand,
+    /** On the clock of `performance.now()`. */
+    readonly deadlineAt: number,
+  ) {
+    this.bytes = command.args.reduce((sum, arg) => sum + Buffer.byteLength(arg), 0);
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get isWrite(): boolean {
+    return typeof this.command.run !== 'string' && this.command.run.isWrite;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  resolve(reply: unknown): void {
+    this.#isSettled = true;
+    this.#resolve(reply);
+  }
+
+  reject(error: unknown): void {
+    this.#isSettled = true;
+    this.#reject(error);
+  }
+}
+
+/** Bounds of all that is under way. @internal */
+export interface OperationLimits {
+  readonly operationTimeoutMs: number;
+  readonly maxWaitingCount: number;
+  readonly maxWaitingBytes: number;
+}
+
+/**
+ * All operations that are under way: bounded in number and bytes, and each ended at its deadline, whatever the network does.
+ *
+ * @remarks
+ * Every operation has the same time, so the oldest is always the first to expire: one timer serves all of them.
+ *
+ * @internal
+ */
+export class OperationBook {
+  readonly #open = new Set<Operation>();
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(private readonly limits: OperationLimits) {}
+
+  /**
+   * Enters a new operation.
+   *
+   * @throws SessionUnavailableError when too much is under way, or the caller has gone already.
+   */
+  enter(command: LinkCommand, signal: AbortSignal | undefined): Operation {
+    if (signal?.aborted) throw goneError();
+    const operation = new Operation(command, performance.now() + this.limits.operationTimeoutMs);
+    const { maxWaitingCount, maxWaitingBytes } = this.limits;
+    if (this.#open.size >= maxWaitingCount || this.#bytes + operation.bytes > maxWaitingBytes) {
+      throw new SessionUnavailableError('overload', 'Too many session operations are waiting for Redis already.');
+    }
+    this.#open.add(operation);
+    this.#bytes += operation.bytes;
+    this.#timer ??= this.#arm(this.limits.operationTimeoutMs);
+    if (signal) {
+      const onAbort = (): void => {
+        this.fail(operation, goneError());
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      operation.promise.catch(() => undefined).finally(() => {
+        signal.removeEventListener('abort', onAbort);
+      });
+    }
+    return operation;
+  }
+
+  complete(operation: Operation, reply: unknown): void {
+    if (this.#leave(operation)) operation.resolve(reply);
+  }
+
+  fail(operation: Operation, error: unknown): void {
+    if (this.#leave(operation)) operation.reject(error);
+  }
+
+  /** Resolves once nothing is under way. */
+  async empty(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+    clearTimeout(this.#timer);
+  }
+
+  #leave(operation: Operation): boolean {
+    if (!this.#open.delete(operation)) return false;
+    this.#bytes -= operation.bytes;
+    if (this.#open.size === 0) this.#whenEmpty?.();
+    return true;
+  }
+
+  #arm(delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      // Answers that arrived while this process stood still are read first.
+      setImmediate(() => {
+        this.#sweep();
+      });
+    }, delayMs);
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const operation of this.#open) {
+      if (operation.deadlineAt > now) {
+        this.#timer = this.#arm(operation.deadlineAt - now);
+        return;
+      }
+      this.fail(operation, deadlineError(this.limits.operationTimeoutMs, operation.lastError));
+    }
+  }
+}
+
+function goneError(): SessionUnavailableError {
+  return new SessionUnavailableError('aborted', 'The caller stopped waiting for its session.');
+}
+
+function deadlineError(timeoutMs: number, cause: unknown): SessionUnavailableError {
+  return new SessionUnavailableError(
+    'deadline',
+    `No usable Redis primary has confirmed the session operation within ${timeoutMs} ms.`,
+    cause === undefined ? undefined : { cause },
+  );
+}

@@ -1,0 +1,54 @@
+import type { NodeAddress } from './node-address.js';
+
+/** A node to use as the primary, and since when that was known. @internal */
+export interface PrimaryChoice {
+  readonly address: NodeAddress;
+  /** Rises with what is known; a node chosen by older knowledge gives way to newer. */
+  readonly generation: number;
+}
+
+/**
+ * Knows which node is the primary. It holds no connection that sessions travel on.
+ *
+ * @internal
+ */
+export interface PrimaryFinder {
+  /** Called whenever another answer of `choose` or `objection` is possible. */
+  onChange: () => void;
+  /** The node to use now, or `null` while none is known. */
+  choose(): PrimaryChoice | null;
+  /** Why a node in use must be left, or `null`. */
+  objection(current: PrimaryChoice): string | null;
+  /** Tells that a node is in use from now on: nothing is looked for. */
+  settle(current: PrimaryChoice): void;
+  /** Tells that none is in use from now on: whatever was learned before must be learned again. */
+  search(): void;
+  close(): void;
+}
+
+/** The primary at a fixed address. @internal */
+export class FixedFinder implements PrimaryFinder {
+  onChange = (): void => undefined;
+
+  constructor(private readonly address: NodeAddress) {}
+
+  choose(): PrimaryChoice {
+    return { address: this.address, generation: 0 };
+  }
+
+  objection(): null {
+    return null;
+  }
+
+  settle(): void {
+    // There is nothing to watch.
+  }
+
+  search(): void {
+    // There is no other place to look at.
+  }
+
+  close(): void {
+    // Nothing was opened.
+  }
+}

@@ -1,0 +1,119 @@
+import type { LinkCommand } from '../core/session-link.js';
+import { ConnectionLostError } from './connection-lost.error.js';
+import { addressKey } from './node-address.js';
+import { inquire, type NodeReport } from './node-report.js';
+import type { PrimaryChoice } from './primary-finder.js';
+import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+import { CommandRunner } from './script-call.js';
+
+/** How often a primary in use is asked whether it still is one, and for the time. @unit milliseconds */
+const INQUIRY_PERIOD_MS = 500;
+/** Samples of the clock: the most advanced of them is the one that was delayed least. */
+const CLOCK_SAMPLES = 8;
+
+/**
+ * The primary in use, from its opening until it is left: one connection for reads, and one for changes, since a `WAIT` or a
+ * paused write blocks the connection it is on. Either lost means both are.
+ *
+ * @internal
+ */
+export class PrimaryNode {
+  readonly key: string;
+  readonly read: RedisConnection;
+  readonly write: RedisConnection;
+  readonly #reader: CommandRunner;
+  readonly #writer: CommandRunner;
+  readonly #clock: number[] = [];
+  #report: NodeReport | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> | undefined;
+
+  constructor(
+    readonly choice: PrimaryChoice,
+    options: RedisConnectionOptions,
+  ) {
+    this.key = addressKey(choice.address);
+    const heartbeat = (connection: RedisConnection): void => void connection.call('ping').catch(() => undefined);
+    this.read = new RedisConnection(choice.address, { ...options, heartbeat });
+    this.write = new RedisConnection(choice.address, { ...options, heartbeat });
+    this.read.onLost(({ reason }) => {
+      this.leave(reason);
+    });
+    this.write.onLost(({ reason }) => {
+      this.leave(reason);
+    });
+    this.#reader = new CommandRunner((command) => this.read.send(command));
+    this.#writer = new CommandRunner((command) => this.write.send(command));
+  }
+
+  /** What it said of itself last. */
+  get report(): NodeReport | null {
+    return this.#report;
+  }
+
+  /** Redis's clock less `performance.now()`, never ahead of the truth; `null` when it may not be asked. */
+  get clockOffsetMs(): number | null {
+    return this.#clock.length === 0 ? null : Math.max(...this.#clock);
+  }
+
+  get heardAt(): number {
+    return Math.max(this.read.heardAt, this.write.heardAt);
+  }
+
+  /**
+   * Opens both connections and checks that they lead to a primary that serves.
+   *
+   * @throws ConnectionLostError when they do not.
+   */
+  async open(): Promise<this> {
+    await Promise.all([this.read.connect(), this.write.connect()]);
+    const [report, other] = await Promise.all([inquire(this.read), inquire(this.write)]);
+    this.#accept(report);
+    if (other.role === 'slave') this.leave('it is a replica');
+    if (this.read.lost) throw this.read.lost;
+    this.#timer = setInterval(() => void this.sync().catch(() => undefined), INQUIRY_PERIOD_MS);
+    return this;
+  }
+
+  /** Calls back once when the node is no longer usable. */
+  onLost(listener: (error: ConnectionLostError) => void): void {
+    this.read.onLost(listener);
+  }
+
+  /** Sends one command; resolves with the reply of this node alone. */
+  run(command: LinkCommand, notAfterMs: number): Promise<unknown> {
+    const isWrite = typeof command.run !== 'string' && command.run.isWrite;
+    return (isWrite ? this.#writer : this.#reader).run(command, notAfterMs);
+  }
+
+  /** Asks the node what it is and what time it has; many callers share one question. */
+  sync(): Promise<void> {
+    this.#syncing ??= inquire(this.read)
+      .then((report) => {
+        this.#accept(report);
+      })
+      .finally(() => {
+        this.#syncing = undefined;
+      });
+    return this.#syncing;
+  }
+
+  /** Stops using the node: what is in flight rejects, and nothing already written to the sockets is delivered later. */
+  leave(reason: string): void {
+    clearInterval(this.#timer);
+    this.read.destroy(reason);
+    this.write.destroy(reason);
+  }
+
+  #accept(report: NodeReport): void {
+    this.#report = report;
+    if (report.role === 'slave') this.leave('it is a replica');
+    else if (report.isLoading) this.leave('it is loading its data set');
+    if (report.clockOffsetMs === null) return;
+    const latest = this.#clock.at(-1);
+    // A step of the server's clock makes all earlier samples worthless.
+    if (latest !== undefined && Math.abs(report.clockOffsetMs - latest) > 1000) this.#clock.length = 0;
+    this.#clock.push(report.clockOffsetMs);
+    if (this.#clock.length > CLOCK_SAMPLES) this.#clock.shift();
+  }
+}

@@ -1,0 +1,205 @@
+import { Redis } from 'ioredis';
+import type { RedisNodeOptions } from '../options/redis.options.js';
+import { ConnectionLostError, isReplyError } from './connection-lost.error.js';
+import { addressKey, type NodeAddress } from './node-address.js';
+import { RedactedCommand } from './redacted-command.js';
+import { connectorTo, discardSocket, type ConnectedSocket } from './redis-connector.js';
+
+/** Settings of one connection. @internal */
+export interface RedisConnectionOptions {
+  readonly node: RedisNodeOptions;
+  /** @unit milliseconds */
+  readonly connectTimeoutMs: number;
+  /** How long the peer may say nothing while an answer is due. @unit milliseconds */
+  readonly silenceTimeoutMs: number;
+  /** Asks for a sign of life; called when nothing was heard for a quarter of the silence allowed. */
+  readonly heartbeat?: ((connection: RedisConnection) => void) | undefined;
+}
+
+/** Shares of the silence allowed: how often it is checked, and when a sign of life is asked for. */
+const CHECKS_PER_SILENCE = 10;
+const BEATS_PER_SILENCE = 4;
+
+/**
+ * One socket to one node, from its opening to its end; it never reconnects.
+ *
+ * @remarks
+ * ioredis serves as the protocol driver alone. Timing, retries and discovery are ours, because a keep-alive cannot see a
+ * stopped process, and because ioredis may execute a command again, or later, that its caller has given up.
+ *
+ * @internal
+ */
+export class RedisConnection {
+  readonly key: string;
+  readonly #redis: Redis;
+  readonly #options: RedisConnectionOptions;
+  readonly #onLost: ((error: ConnectionLostError) => void)[] = [];
+  #socket: ConnectedSocket | null = null;
+  #lost: ConnectionLostError | null = null;
+  #lastError: Error | null = null;
+  #watchdog: NodeJS.Timeout | undefined;
+  #outstanding = 0;
+  #waitingSince = 0;
+  #heardAt = performance.now();
+  #corked = false;
+  #opening: Promise<this> | undefined;
+
+  constructor(
+    readonly address: NodeAddress,
+    options: RedisConnectionOptions,
+  ) {
+    this.key = addressKey(address);
+    this.#options = options;
+    this.#redis = new Redis({
+      ...options.node,
+      host: address.host,
+      port: address.port,
+      ...(address.path === undefined ? {} : { path: address.path }),
+      protocol: options.node.protocol ?? 2,
+      Connector: connectorTo(address, options.connectTimeoutMs, (socket) => {
+        this.#socket = socket;
+        if (this.#lost) discardSocket(socket);
+      }),
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      maxRetriesPerRequest: null,
+      retryStrategy: () => null,
+    });
+    this.#redis.on('error', (error: Error) => {
+      this.#lastError = error;
+      // ioredis goes on after a refused SELECT, in the wrong database.
+      if (this.#redis.status === 'connect') this.destroy(error.message, error);
+    });
+    this.#redis.once('end', () => {
+      this.destroy(this.#lastError?.message ?? 'closed by the server', this.#lastError ?? undefined);
+    });
+  }
+
+  /** Why the connection is unusable, or `null` while it is not. */
+  get lost(): ConnectionLostError | null {
+    return this.#lost;
+  }
+
+  /** When the peer was last heard of, on the clock of `performance.now()`. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** Calls back once when the connection is lost, also when it is already. */
+  onLost(listener: (error: ConnectionLostError) => void): void {
+    if (this.#lost) listener(this.#lost);
+    else this.#onLost.push(listener);
+  }
+
+  /** Receives pub/sub messages. */
+  onMessage(listener: (channel: string, message: string) => void): void {
+    this.#redis.on('message', listener);
+  }
+
+  /**
+   * Opens the connection, authentication and database included.
+   *
+   * @throws ConnectionLostError when that does not succeed in time.
+   */
+  connect(): Promise<this> {
+    return (this.#opening ??= this.#open());
+  }
+
+  async #open(): Promise<this> {
+    const { connectTimeoutMs, silenceTimeoutMs } = this.#options;
+    const timer = setTimeout(() => {
+      this.destroy('no answer to the handshake in time');
+    }, connectTimeoutMs + silenceTimeoutMs);
+    this.#redis.once('connect', () => {
+      this.#socket?.stream.on('data', () => {
+        this.#heardAt = performance.now();
+      });
+    });
+    try {
+      await this.#redis.connect();
+    } catch (error) {
+      const cause = this.#lastError ?? (error as Error);
+      this.destroy(cause.message, cause);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (this.#lost) throw this.#lost;
+    this.#heardAt = performance.now();
+    this.#watchdog = setInterval(() => {
+      this.#check();
+    }, silenceTimeoutMs / CHECKS_PER_SILENCE).unref();
+    return this;
+  }
+
+  /**
+   * Sends one command.
+   *
+   * @throws ConnectionLostError when the connection went before the answer came.
+   * @throws the server's own error.
+   */
+  async send(command: RedactedCommand): Promise<unknown> {
+    if (this.#lost) throw this.#lost;
+    if (this.#outstanding++ === 0) this.#waitingSince = performance.now();
+    this.#cork();
+    try {
+      this.#redis.sendCommand(command);
+      return await command.promise;
+    } catch (error) {
+      if (isReplyError(error)) throw error;
+      this.destroy((error as Error).message, error as Error);
+      throw this.#lost;
+    } finally {
+      this.#outstanding--;
+    }
+  }
+
+  /** Sends one command whose arguments anybody may see. */
+  async call(name: string, ...args: string[]): Promise<unknown> {
+    return this.send(new RedactedCommand(name, args, args));
+  }
+
+  /** Drops the connection at once; what is in flight rejects. Nothing happens when it is lost already. */
+  destroy(reason: string, cause?: Error): void {
+    if (this.#lost) return;
+    this.#lost = new ConnectionLostError(this.key, reason, cause ? { cause } : undefined);
+    clearInterval(this.#watchdog);
+    this.#redis.disconnect();
+    for (const listener of this.#onLost.splice(0)) listener(this.#lost);
+  }
+
+  /** One system call for all commands of a tick; ioredis alone makes one for each. */
+  #cork(): void {
+    const stream = this.#socket?.stream;
+    if (this.#corked || !stream) return;
+    this.#corked = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
+  }
+
+  #check(): void {
+    const now = performance.now();
+    if (this.#outstanding === 0 && now - this.#heardAt >= this.#options.silenceTimeoutMs / BEATS_PER_SILENCE) {
+      this.#options.heartbeat?.(this);
+    } else if (this.#isSilent(now)) {
+      // When it was this process that stood still, the answer is waiting to be read: the verdict falls after that.
+      setImmediate(() => {
+        if (!this.#isSilent(performance.now())) return;
+        this.destroy(`no answer within ${this.#options.silenceTimeoutMs} ms`);
+      });
+    }
+  }
+
+  #isSilent(now: number): boolean {
+    const allowed = this.#options.silenceTimeoutMs;
+    // The part that passes before a sign of life is asked for belongs to the silence.
+    const sinceAsked = this.#options.heartbeat ? allowed * (1 - 1 / BEATS_PER_SILENCE) : allowed;
+    return this.#outstanding > 0 && now - this.#heardAt >= allowed && now - this.#waitingSince >= sinceAsked;
+  }
+}

@@ -1,0 +1,74 @@
+import type { SessionLink } from '../core/session-link.js';
+import type { ResolvedRedisOptions } from '../options/redis.options.js';
+import { translateAddress } from './node-address.js';
+import { FixedFinder } from './primary-finder.js';
+import type { RedisConnectionOptions } from './redis-connection.js';
+import { RedisLink } from './redis-link.js';
+import { SentinelFinder } from './sentinel-finder.js';
+
+type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<ResolvedRedisOptions['topology'], { kind: K }>;
+
+/**
+ * Makes the link to the sessions' Redis. It connects in the background.
+ *
+ * @internal
+ */
+export function createSessionLink(options: ResolvedRedisOptions): SessionLink {
+  const { topology } = options;
+  switch (topology.kind) {
+    case 'sentinel':
+      return sentinelLink(options, topology);
+    case 'standalone':
+      return standaloneLink(options, topology);
+    case 'cluster':
+    case 'client':
+      throw new Error('not built yet');
+  }
+}
+
+function standaloneLink(options: ResolvedRedisOptions, topology: Topology<'standalone'>): SessionLink {
+  const { host, port, path } = topology;
+  return new RedisLink({
+    mode: 'standalone',
+    finder: new FixedFinder({ host, port, path }),
+    connection: connectionTo(options, topology.node),
+    limits: options,
+  });
+}
+
+function sentinelLink(options: ResolvedRedisOptions, topology: Topology<'sentinel'>): SessionLink {
+  const connection = connectionTo(options, topology.node);
+  const { sentinels, name, natMap, node } = topology;
+  const finder = new SentinelFinder({
+    seeds: sentinels,
+    name,
+    translate: (address) => translateAddress(address, natMap),
+    data: connection,
+    connection: {
+      node: {
+        username: topology.sentinelUsername,
+        password: topology.sentinelPassword,
+        tls: topology.sentinelTLS,
+        family: node.family,
+        connectionName: node.connectionName,
+      },
+      connectTimeoutMs: options.connectTimeoutMs,
+      silenceTimeoutMs: options.sentinelTimeoutMs,
+    },
+    subscriptionSilenceMs: options.attemptTimeoutMs,
+  });
+  return new RedisLink({
+    mode: 'sentinel',
+    finder,
+    connection,
+    limits: options,
+    inspectSentinels: async () => {
+      const [views, quorum] = await Promise.all([finder.sentinels.askAll(), finder.sentinels.checkQuorum()]);
+      return { known: finder.sentinels.knownCount, reachable: views.length, quorum };
+    },
+  });
+}
+
+function connectionTo(options: ResolvedRedisOptions, node: RedisConnectionOptions['node']): RedisConnectionOptions {
+  return { node, connectTimeoutMs: options.connectTimeoutMs, silenceTimeoutMs: options.attemptTimeoutMs };
+}

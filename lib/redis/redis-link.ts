@@ -1,0 +1,165 @@
+import type {
+  LinkCommand,
+  LinkCommandOptions,
+  SessionLink,
+  SessionLinkInspection,
+  SessionLinkStatus,
+} from '../core/session-link.js';
+import type { SessionLinkEvents } from '../core/session-link-events.js';
+import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
+import { CommandLane } from './command-lane.js';
+import { ConnectionLostError } from './connection-lost.error.js';
+import { inspectLink, type SentinelInspection } from './link-inspection.js';
+import { LinkJournal } from './link-journal.js';
+import { OperationBook, type Operation, type OperationLimits } from './operation.js';
+import type { PrimaryFinder } from './primary-finder.js';
+import { PrimaryKeeper } from './primary-keeper.js';
+import type { PrimaryNode } from './primary-node.js';
+import type { RedisConnectionOptions } from './redis-connection.js';
+import { meaningOf } from './server-reply.js';
+
+/** What a link is made of. @internal */
+export interface RedisLinkParts {
+  readonly mode: 'standalone' | 'sentinel';
+  readonly finder: PrimaryFinder;
+  readonly connection: RedisConnectionOptions;
+  readonly limits: OperationLimits & { readonly attemptTimeoutMs: number };
+  /** Sentinel's side of an inspection. */
+  readonly inspectSentinels?: (() => Promise<SentinelInspection>) | undefined;
+}
+
+/** An attempt that has not been executed by twice its time never will be, even by a server that was frozen meanwhile. */
+const STAMP_ATTEMPTS = 2;
+
+/**
+ * The gate to one logical primary: operations wait here for a usable one, are sent, and sent again when the node or the
+ * connection goes, until they are done or their deadline has come.
+ *
+ * @internal
+ */
+export class RedisLink implements SessionLink {
+  readonly #journal = new LinkJournal();
+  readonly #book: OperationBook;
+  readonly #keeper: PrimaryKeeper;
+  readonly #reads: CommandLane;
+  readonly #writes: CommandLane;
+  #clockOffsetMs = Date.now() - performance.now();
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(private readonly parts: RedisLinkParts) {
+    this.#book = new OperationBook(parts.limits);
+    const attempt = (operation: Operation): Promise<void> => this.#attempt(operation);
+    const isOpen = (): boolean => this.#keeper.node !== null;
+    this.#reads = new CommandLane(attempt, isOpen);
+    this.#writes = new CommandLane(attempt, isOpen);
+    this.#keeper = new PrimaryKeeper(parts.finder, parts.connection, {
+      onUsable: (node) => {
+        this.#journal.usable(node.key);
+        for (const lane of [this.#reads, this.#writes]) {
+          lane.restart();
+          lane.pump();
+        }
+      },
+      onLost: (node, reason) => {
+        this.#clockOffsetMs = node.clockOffsetMs ?? this.#clockOffsetMs;
+        this.#journal.lost(node.key, reason, node.heardAt);
+      },
+    });
+  }
+
+  async execute(command: LinkCommand, options: LinkCommandOptions = {}): Promise<unknown> {
+    if (this.#isClosed) throw new SessionUnavailableError('closed', 'The connection to Redis is closed or closing.');
+    const operation = this.#book.enter(command, options.signal);
+    if (!this.#keeper.node) this.#journal.held();
+    const lane = this.#laneOf(operation);
+    lane.add(operation);
+    lane.pump();
+    return operation.promise;
+  }
+
+  nowMs(): number {
+    return Math.round(performance.now() + (this.#keeper.node?.clockOffsetMs ?? this.#clockOffsetMs));
+  }
+
+  status(): SessionLinkStatus {
+    return {
+      mode: this.parts.mode,
+      state: this.#journal.state,
+      primary: this.#journal.primary,
+      waiting: this.#reads.queued + this.#writes.queued,
+      lastFailover: this.#journal.lastFailover,
+    };
+  }
+
+  inspect(timeoutMs: number): Promise<SessionLinkInspection> {
+    return inspectLink(this, timeoutMs, this.parts.inspectSentinels);
+  }
+
+  on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {
+    return this.#journal.on(event, listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#book.empty();
+    this.#reads.stop();
+    this.#writes.stop();
+    this.#journal.closed();
+    this.#keeper.close();
+  }
+
+  async #attempt(operation: Operation): Promise<void> {
+    const node = this.#keeper.node;
+    if (!node) {
+      this.#laneOf(operation).takeBack(operation);
+      return;
+    }
+    operation.attempts++;
+    try {
+      const reply = await node.run(operation.command, this.#notAfterMs(operation));
+      this.#book.complete(operation, reply);
+      this.#laneOf(operation).grow();
+    } catch (error) {
+      await this.#handle(operation, node, error);
+    }
+  }
+
+  async #handle(operation: Operation, node: PrimaryNode, error: unknown): Promise<void> {
+    const lane = this.#laneOf(operation);
+    operation.lastError = error;
+    switch (meaningOf(error)) {
+      case 'final':
+        this.#book.fail(operation, error);
+        lane.grow();
+        return;
+      case 'elsewhere':
+        if (!(error instanceof ConnectionLostError)) node.leave((error as Error).message);
+        this.#journal.replayed();
+        break;
+      case 'later':
+        lane.backOff();
+        break;
+      case 'clock':
+        await node.sync().catch(() => undefined);
+        break;
+    }
+    lane.takeBack(operation);
+  }
+
+  /** The latest moment, by Redis's clock, at which a change may still be executed. */
+  #notAfterMs(operation: Operation): number {
+    const now = performance.now();
+    const allowed = Math.min(operation.deadlineAt - now, STAMP_ATTEMPTS * this.parts.limits.attemptTimeoutMs);
+    return Math.floor(this.nowMs() + allowed);
+  }
+
+  #laneOf(operation: Operation): CommandLane {
+    return operation.isWrite ? this.#writes : this.#reads;
+  }
+}

@@ -1,0 +1,219 @@
+import { isReplyError } from './connection-lost.error.js';
+import { addressKey, type NodeAddress } from './node-address.js';
+import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+import {
+  parseAddressView,
+  parseReplicas,
+  parseSentinels,
+  parseView,
+  type SentinelReplica,
+  type SentinelView,
+} from './sentinel-view.js';
+
+/** How often a Sentinel is asked: in peace, and while a primary is looked for. @unit milliseconds */
+const CALM_PERIOD_MS = 1000;
+const ALERT_PERIOD_MS = 100;
+/** How long a Sentinel that refuses the subscription is left alone. @unit milliseconds */
+const REFUSED_DELAY_MS = 60_000;
+/** Every so many questions the other nodes are asked for, too. */
+const INVENTORY_EVERY = 5;
+
+/** Channels that announce a failover before its end; none is needed, each makes us look closer earlier. */
+const EARLY_CHANNELS = ['+odown', '+try-failover', '+failover-state-send-slaveof-noone', '+promoted-slave', '+failover-end'];
+
+/** Settings of all Sentinels of one group. @internal */
+export interface SentinelPeerOptions {
+  readonly name: string;
+  readonly connection: RedisConnectionOptions;
+  /** How long a subscription may be silent. @unit milliseconds */
+  readonly subscriptionSilenceMs: number;
+}
+
+/** What a peer reports to its watch. @internal */
+export interface SentinelPeerListener {
+  /** Its answer has changed, or it does not answer any more. */
+  onAnswer(peer: SentinelPeer): void;
+  /** Something is going on with our primary. */
+  onSign(peer: SentinelPeer): void;
+}
+
+/**
+ * One Sentinel: a connection that asks it, and one that listens to it. Neither is needed as long as others answer.
+ *
+ * @internal
+ */
+export class SentinelPeer {
+  readonly key: string;
+  #connection: RedisConnection | null = null;
+  #subscription: RedisConnection | null = null;
+  #view: SentinelView | null = null;
+  #replicas: readonly SentinelReplica[] = [];
+  #others: ReturnType<typeof parseSentinels> = [];
+  #id: string | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #subscriptionTimer: NodeJS.Timeout | undefined;
+  #subscriptionDelayMs = CALM_PERIOD_MS;
+  #questions = 0;
+  #isAlert = false;
+  #isClosed = false;
+
+  constructor(
+    readonly address: NodeAddress,
+    private readonly options: SentinelPeerOptions,
+    private readonly listener: SentinelPeerListener,
+  ) {
+    this.key = addressKey(address);
+    this.#schedule(0);
+    void this.#subscribe();
+  }
+
+  /** The id that the Sentinel has given itself: the same one may be known by two addresses. `null`: it does not tell. */
+  get id(): string | null {
+    return this.#id;
+  }
+
+  /** Its last answer; `null` when it does not answer now. */
+  get view(): SentinelView | null {
+    return this.#view;
+  }
+
+  get replicas(): readonly SentinelReplica[] {
+    return this.#replicas;
+  }
+
+  get others(): ReturnType<typeof parseSentinels> {
+    return this.#others;
+  }
+
+  set isAlert(isAlert: boolean) {
+    if (this.#isAlert === isAlert) return;
+    this.#isAlert = isAlert;
+    if (isAlert) this.#schedule(0);
+  }
+
+  /** Asks now; `null` when it does not answer in time. */
+  async ask(): Promise<SentinelView | null> {
+    try {
+      const connection = (this.#connection ??= this.#open());
+      await connection.connect();
+      const [view] = await Promise.all([this.#askView(connection), this.#askInventory(connection)]);
+      this.#accept(view);
+    } catch {
+      this.#connection?.destroy('the Sentinel did not answer');
+      this.#connection = null;
+      this.#accept(null);
+    }
+    return this.#view;
+  }
+
+  /** `SENTINEL CKQUORUM`; `null` when the Sentinel does not answer or may not tell. */
+  async checkQuorum(): Promise<boolean | null> {
+    try {
+      await this.#connection?.call('sentinel', 'CKQUORUM', this.options.name);
+      return this.#connection ? true : null;
+    } catch (error) {
+      return isReplyError(error) && error.message.startsWith('NOQUORUM') ? false : null;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#subscriptionTimer);
+    this.#connection?.destroy('closed');
+    this.#subscription?.destroy('closed');
+  }
+
+  #open(): RedisConnection {
+    return new RedisConnection(this.address, this.options.connection);
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      void this.ask().then(() => {
+        this.#schedule(this.#isAlert ? ALERT_PERIOD_MS : CALM_PERIOD_MS);
+      });
+    }, delayMs);
+  }
+
+  async #askView(connection: RedisConnection): Promise<SentinelView | null> {
+    const askedAt = performance.now();
+    const { name } = this.options;
+    try {
+      return parseView(await connection.call('sentinel', 'MASTER', name), askedAt, performance.now());
+    } catch (error) {
+      if (!isReplyError(error)) throw error;
+      if (!error.message.startsWith('NOPERM')) return null;
+      const reply = await connection.call('sentinel', 'GET-MASTER-ADDR-BY-NAME', name);
+      return parseAddressView(reply, askedAt, performance.now());
+    }
+  }
+
+  /** Replicas, other Sentinels and the own id; whatever may not be asked for stays unknown. */
+  async #askInventory(connection: RedisConnection): Promise<void> {
+    if (this.#questions++ % INVENTORY_EVERY !== 0) return;
+    const { name } = this.options;
+    const ask = async (...args: string[]): Promise<unknown> => {
+      try {
+        return await connection.call('sentinel', ...args);
+      } catch (error) {
+        if (!isReplyError(error)) throw error;
+        return null;
+      }
+    };
+    const [replicas, sentinels, id] = await Promise.all([ask('REPLICAS', name), ask('SENTINELS', name), ask('MYID')]);
+    // `SLAVES` is the older name, which an ACL may allow instead.
+    this.#replicas = parseReplicas(replicas ?? (await ask('SLAVES', name)));
+    this.#others = parseSentinels(sentinels);
+    this.#id = typeof id === 'string' ? id : null;
+  }
+
+  #accept(view: SentinelView | null): void {
+    this.#view = view;
+    if (!this.#isClosed) this.listener.onAnswer(this);
+  }
+
+  async #subscribe(): Promise<void> {
+    const subscription = new RedisConnection(this.address, {
+      ...this.options.connection,
+      silenceTimeoutMs: this.options.subscriptionSilenceMs,
+      heartbeat: (connection) => void connection.call('ping').catch(() => undefined),
+    });
+    this.#subscription = subscription;
+    subscription.onMessage((channel, message) => {
+      if (!concerns(channel, message, this.options.name)) return;
+      this.#schedule(0);
+      this.listener.onSign(this);
+    });
+    subscription.onLost(() => {
+      this.#resubscribeLater();
+    });
+    try {
+      await subscription.connect();
+      await subscription.call('subscribe', '+switch-master');
+      // What was announced while nobody listened stays unheard: so it is asked for.
+      this.#schedule(0);
+    } catch (error) {
+      // A user who may not subscribe is served by polling alone.
+      this.#subscriptionDelayMs = isReplyError(error) ? REFUSED_DELAY_MS : CALM_PERIOD_MS;
+      subscription.destroy((error as Error).message);
+      return;
+    }
+    await subscription.call('subscribe', ...EARLY_CHANNELS).catch(() => undefined);
+  }
+
+  #resubscribeLater(): void {
+    clearTimeout(this.#subscriptionTimer);
+    if (this.#isClosed) return;
+    this.#subscriptionTimer = setTimeout(() => void this.#subscribe(), this.#subscriptionDelayMs);
+  }
+}
+
+/** Whether a message of a Sentinel is about our primary: `<name> …`, `master <name> …` or `slave … @ <name> …`. */
+function concerns(channel: string, message: string, name: string): boolean {
+  const words = message.split(' ');
+  if (channel === '+switch-master') return words[0] === name;
+  return words[0] === 'master' ? words[1] === name : words[words.indexOf('@') + 1] === name;
+}

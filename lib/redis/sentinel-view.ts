@@ -1,0 +1,89 @@
+import type { NodeAddress } from './node-address.js';
+
+/** What one Sentinel says of the primary, as it names it. @internal */
+export interface SentinelView {
+  readonly primary: NodeAddress;
+  /** Rises with every failover; -1 when the Sentinel may not tell. */
+  readonly epoch: number;
+  /** `master`, `s_down`, `o_down`, `failover_in_progress` … */
+  readonly flags: ReadonlySet<string>;
+  /** How long ago the primary last answered this Sentinel's ping, or `null` when it may not tell. @unit milliseconds */
+  readonly sinceOkPingMs: number | null;
+  /** Sentinels there are, this one included. */
+  readonly sentinelCount: number;
+  /** When it was asked and when it had answered, on the clock of `performance.now()`. */
+  readonly askedAt: number;
+  readonly answeredAt: number;
+}
+
+/** A replica as one Sentinel sees it. @internal */
+export interface SentinelReplica {
+  readonly address: NodeAddress;
+  readonly flags: ReadonlySet<string>;
+  /** 0: never promoted. */
+  readonly priority: number;
+}
+
+type Fields = ReadonlyMap<string, string>;
+
+/** The flat `name, value, …` list (or a RESP3 map made flat) that Sentinel answers with. @internal */
+export function fieldsOf(reply: unknown): Fields {
+  const list = Array.isArray(reply) ? (reply as string[]) : [];
+  return new Map(list.flatMap((name, index) => (index % 2 === 0 ? [[name, String(list[index + 1])] as const] : [])));
+}
+
+/** Reads the reply to `SENTINEL MASTER`. @internal */
+export function parseView(reply: unknown, askedAt: number, answeredAt: number): SentinelView | null {
+  const fields = fieldsOf(reply);
+  const primary = addressOf(fields);
+  if (!primary) return null;
+  const sinceOkPing = fields.get('last-ok-ping-reply');
+  return {
+    primary,
+    epoch: Number(fields.get('config-epoch') ?? -1),
+    flags: flagsOf(fields),
+    sinceOkPingMs: sinceOkPing === undefined ? null : Number(sinceOkPing),
+    sentinelCount: Number(fields.get('num-other-sentinels') ?? 0) + 1,
+    askedAt,
+    answeredAt,
+  };
+}
+
+/** Reads the reply to `SENTINEL GET-MASTER-ADDR-BY-NAME`, for a user who may ask nothing else. @internal */
+export function parseAddressView(reply: unknown, askedAt: number, answeredAt: number): SentinelView | null {
+  if (!Array.isArray(reply) || reply.length < 2) return null;
+  const [host, port] = reply as [string, string];
+  const primary = { host, port: Number(port) };
+  return { primary, epoch: -1, flags: new Set(), sinceOkPingMs: null, sentinelCount: 1, askedAt, answeredAt };
+}
+
+/** Reads the reply to `SENTINEL REPLICAS`. @internal */
+export function parseReplicas(reply: unknown): readonly SentinelReplica[] {
+  const rows = Array.isArray(reply) ? (reply as unknown[]) : [];
+  return rows.flatMap((row) => {
+    const fields = fieldsOf(row);
+    const address = addressOf(fields);
+    if (!address) return [];
+    return [{ address, flags: flagsOf(fields), priority: Number(fields.get('slave-priority') ?? 100) }];
+  });
+}
+
+/** Reads the reply to `SENTINEL SENTINELS`: the other Sentinels, with the id each has given itself. @internal */
+export function parseSentinels(reply: unknown): readonly { readonly address: NodeAddress; readonly id: string }[] {
+  const rows = Array.isArray(reply) ? (reply as unknown[]) : [];
+  return rows.flatMap((row) => {
+    const fields = fieldsOf(row);
+    const address = addressOf(fields);
+    return address ? [{ address, id: fields.get('runid') ?? '' }] : [];
+  });
+}
+
+function addressOf(fields: Fields): NodeAddress | null {
+  const host = fields.get('ip');
+  const port = Number(fields.get('port'));
+  return host && port > 0 ? { host, port } : null;
+}
+
+function flagsOf(fields: Fields): ReadonlySet<string> {
+  return new Set((fields.get('flags') ?? '').split(','));
+}
