@@ -5,6 +5,7 @@ export type { SessionLinkEvents } from './core/session-link-events.js';
 export { SessionConfigurationError } from './errors/session-configuration.error.js';
 export type { SessionConfigurationFault } from './errors/session-configuration.error.js';
 export { SessionIdTakenError } from './errors/session-id-taken.error.js';
+export { SessionMissingError } from './errors/session-missing.error.js';
 export { SessionScriptError } from './errors/session-script.error.js';
 export { SessionSerializationError } from './errors/session-serialization.error.js';
 export { SessionUnavailableError } from './errors/session-unavailable.error.js';
@@ -18,6 +19,12 @@ export {
   SessionValue,
   sessionDecorators,
 } from './http/session.decorators.js';
+export type {
+  SessionDecorators,
+  SessionParameterDecorator,
+  SessionParameterMismatch,
+} from './http/session.decorators.js';
+export type { LiveSession } from './http/session.types.js';
 export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './options/async-session.options.js';
 export type {
   ClientRedisOptions,

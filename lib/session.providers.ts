@@ -8,6 +8,7 @@ import { SessionCommitInterceptor } from './http/session-commit.interceptor.js';
 import { SessionContext } from './http/session-context.js';
 import type { SessionCycle } from './http/session-cycle.js';
 import { createSessionCycle } from './http/session-cycle.js';
+import { SessionFastifyBridge } from './http/session-fastify.bridge.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
 import { checkAsyncOptions } from './options/async-session.options.js';
 import { resolveSessionOptions } from './options/resolve-session-options.js';
@@ -79,6 +80,7 @@ export const sessionProviders: Provider[] = [
   },
   { provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor },
   SessionContext,
+  SessionFastifyBridge,
   SessionService,
 ];
 

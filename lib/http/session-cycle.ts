@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import type { CookieOptions, Store } from 'express-session';
+import type { ResolvedSessionOptions } from '../options/resolved-session.options.js';
 import type { SessionCookieOptions } from '../options/session.options.js';
 import { commitBeforeRespond, responseMethodsOf } from './commit-before-respond.js';
 import type { ResponseCommit, ResponseMethods } from './commit-before-respond.js';
@@ -25,23 +26,16 @@ import { isUnavailable, sessionErrorResponse, sessionHttpException } from './ses
 import { equipSession } from './session-methods.js';
 import type { LiveSession } from './session.types.js';
 
-/** The cookie's options, or what makes them for a request. @internal */
-export type SessionCycleCookie = SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions);
+/** What a cycle needs of the options. @internal */
+export interface SessionCycleOptions extends Pick<ResolvedSessionOptions, 'secrets' | 'proxy' | 'rolling' | 'genid'> {
+  /** The cookie, or what makes the one of a request. */
+  readonly cookie: SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions);
+  /** The cookie's name where `cookie` is a function. @defaultValue `cookie.name`, else 'connect.sid' */
+  readonly cookieName?: string | undefined;
+}
 
 /** Takes what an operator should know. @internal */
 export type SessionCycleLogger = Pick<Logger, 'warn' | 'error'>;
-
-/** What a cycle needs of the options. @internal */
-export interface SessionCycleOptions {
-  /** The first signs, all verify. */
-  readonly secret: string | readonly string[];
-  readonly cookie?: SessionCycleCookie | undefined;
-  /** The cookie's name where `cookie` is a function. @defaultValue `cookie.name`, else 'connect.sid' */
-  readonly cookieName?: string | undefined;
-  readonly proxy?: boolean | undefined;
-  readonly rolling?: boolean | undefined;
-  readonly genid?: ((req: unknown) => string) | undefined;
-}
 
 /** @internal */
 export interface SessionCycleDependencies {
@@ -75,7 +69,6 @@ export function createSessionCycle(dependencies: SessionCycleDependencies): Sess
 
 class ExpressSessionCycle {
   private readonly name: string;
-  private readonly secrets: readonly [string, ...string[]];
   private readonly fixedCookie: CookieOptions | undefined;
   private readonly view: CycleStore;
   private readonly handle: RequestHandler;
@@ -87,8 +80,7 @@ class ExpressSessionCycle {
     private readonly context: SessionContext,
     private readonly logger: SessionCycleLogger,
   ) {
-    const { cookie = {}, proxy, rolling = false, genid } = options;
-    this.secrets = [options.secret].flat() as [string, ...string[]];
+    const { secrets, cookie, proxy, rolling, genid } = options;
     this.name = options.cookieName ?? (typeof cookie === 'function' ? undefined : cookie.name) ?? 'connect.sid';
     if (typeof cookie !== 'function' && cookie.secure !== 'auto' && cookie.sameSite !== 'auto') {
       this.fixedCookie = resolveCookieOptions(cookie, () => false);
@@ -97,7 +89,7 @@ class ExpressSessionCycle {
     this.view = viewStore(store, (view) => {
       handle = session({
         store: view,
-        secret: [...this.secrets],
+        secret: [...secrets],
         name: this.name,
         // A function, so that `auto` is resolved in one way for every form of the option.
         cookie: (request) => this.cookieOptionsOf(request as unknown as CycleRequest),
@@ -170,7 +162,7 @@ class ExpressSessionCycle {
 
   private cookieOptionsOf(request: CycleRequest): CookieOptions {
     if (this.fixedCookie) return this.fixedCookie;
-    const { cookie = {}, proxy } = this.options;
+    const { cookie, proxy } = this.options;
     const options = typeof cookie === 'function' ? cookie(request) : cookie;
     return resolveCookieOptions(options, () => isSecure(request, proxy));
   }
@@ -188,8 +180,8 @@ class ExpressSessionCycle {
       if (requestSession.hasNewSession) this.warnOfDroppedCookie(request);
       return;
     }
-    if (this.secrets.length > 1 && requestSession.isOfCookie(session) && !this.setsCookie(response)) {
-      const value = signedCookieValue(session.id, this.secrets[0]);
+    if (this.options.secrets.length > 1 && requestSession.isOfCookie(session) && !this.setsCookie(response)) {
+      const value = signedCookieValue(session.id, this.options.secrets[0]);
       if (!request.headers.cookie?.includes(encodeURIComponent(value))) {
         response.appendHeader('Set-Cookie', serializeCookie(session.cookie, this.name, value));
       }

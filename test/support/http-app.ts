@@ -59,18 +59,18 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   class AppModule implements NestModule {
     configure(consumer: MiddlewareConsumer): void {
       const context = app.get(SessionContext);
-      const { secret = SECRET, cookie, proxy, rolling } = options;
+      const { secrets = [SECRET], cookie = {}, proxy, rolling = false, genid } = options;
       const middleware = peer
         ? session({
             store,
-            secret: [secret].flat(),
+            secret: [...secrets],
             resave: false,
             saveUninitialized: false,
             cookie: cookie as session.CookieOptions,
             ...(proxy !== undefined && { proxy }),
-            ...(rolling !== undefined && { rolling }),
+            rolling,
           })
-        : createSessionCycle({ options: { ...options, secret }, store, context, logger });
+        : createSessionCycle({ options: { ...options, secrets, cookie, proxy, rolling, genid }, store, context, logger });
       consumer.apply(middleware).forRoutes({ path: '/{*splat}', method: RequestMethod.ALL });
     }
   }
