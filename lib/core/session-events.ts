@@ -1,12 +1,42 @@
-/** What happens to sessions; ids are stored ids, never what a cookie carries. @public */
+/** What happens to sessions. Ids are stored ids (hashes), never what a cookie carries. @public */
 export type SessionEvent =
   | {
-      /** A request changed a session that had ended meanwhile; nothing was stored. */
+      /** A new session was stored. */
+      readonly type: 'created';
+      readonly id: string;
+      readonly userId: string | null;
+    }
+  | {
+      /** A session was ended by its own request, or with all others (`clear`). */
+      readonly type: 'destroyed';
+      readonly id: string;
+    }
+  | {
+      /** A session's time ran out. Told once in each installation, some time after it happened. */
+      readonly type: 'expired';
+      readonly id: string;
+    }
+  | {
+      /** A session got a new id; `id` is the old one. */
+      readonly type: 'rotated';
+      readonly id: string;
+    }
+  | {
+      /** A session was ended from outside. */
+      readonly type: 'revoked';
+      readonly id: string;
+      readonly userId: string | null;
+      /** `limit`: its user signed in elsewhere and `maxSessionsPerUser` was reached. */
+      readonly reason: 'revoke' | 'signOutEverywhere' | 'limit';
+    }
+  | {
+      /** A request's change was not stored. */
       readonly type: 'lostWrite';
       readonly id: string;
       /** Top-level fields whose change is lost. */
       readonly fields: readonly string[];
-      readonly reason: 'gone';
+      /** `gone`: the session had ended or been rotated meanwhile; `lock`: its exclusive lock went to another request. */
+      readonly reason: 'gone' | 'lock';
     }
   | {
       /** A stored session cannot be read; it counts as no session. */
@@ -14,13 +44,7 @@ export type SessionEvent =
       readonly id: string;
       /** The field that cannot be read. */
       readonly field: string;
-    }
-  | {
-      /** The deadline of a session could not be moved; it will be at the next request. */
-      readonly type: 'touchFailed';
-      readonly id: string;
-      readonly error: unknown;
     };
 
-/** Takes session events; must not throw. @public */
+/** Takes session events; what it throws is not caught. @public */
 export type SessionEventListener = (event: SessionEvent) => void;

@@ -11,7 +11,13 @@ export interface StoredId {
 /** The stored name of the session that a cookie calls `sid`. @internal */
 export function storedId(sid: string, bucketCount: number): StoredId {
   const digest = createHash('sha256').update(sid).digest();
-  return { id: digest.toString('base64url'), bucket: bucketCount === 1 ? 0 : digest.readUInt32BE(0) % bucketCount };
+  return { id: digest.toString('base64url'), bucket: digest.readUInt32BE(0) % bucketCount };
+}
+
+/** Which of `bucketCount` slots the keys of a stored id live in. @internal */
+export function storedBucket(id: string, bucketCount: number): number {
+  const digest = Buffer.from(id, 'base64url');
+  return digest.length < 4 ? 0 : digest.readUInt32BE(0) % bucketCount;
 }
 
 /** A short random name for one change, so that a replay of it is recognised. 48 bits: unique within one session's minute. @internal */

@@ -20,6 +20,10 @@ export interface StoredSession {
   readonly remainingMs: number;
   /** Counts the stored changes; starts at 1. */
   readonly version: number;
+  /** When it was last stored or touched: epoch milliseconds of the repository's clock. */
+  readonly seenAtMs: number;
+  /** JSON text of where its user came from, or `null`. */
+  readonly about: string | null;
 }
 
 /** What one request wants stored. @internal */
@@ -34,4 +38,12 @@ export interface SessionChange {
   readonly userId: string | null;
   /** How long the session lives from now, in milliseconds; 0 or less ends it. */
   readonly idleTimeoutMs: number;
+  /** Whether the session gets this user by this change: then the limit of sessions per user is looked at. */
+  readonly isSignIn: boolean;
+  /** JSON text of where the user comes from, or `undefined` when nothing new is told. */
+  readonly about?: string | undefined;
+  /** JSON text that each field of the change must have now (`undefined`: must not be there); without it whatever it has. */
+  readonly expected?: ReadonlyMap<string, string | undefined> | undefined;
+  /** Who must hold the session's exclusive lock. */
+  readonly owner?: string | undefined;
 }

@@ -3,7 +3,8 @@
 -- @key   session    hash    {app:b}:s:<id>
 -- @key   live       zset    {app:b}:live
 -- @key   tombstone  string  {app:b}:t:<id>
--- @key   user?      zset    {app:b}:u:<user>, only when it lives in this slot and the session has a user
+-- @key   lock?      string  {app:b}:l:<id>, only when `owner` is given
+-- @key   user?      zset    {app:b}:u:<user>, only when it lives in this slot and the session has a user; without `owner` the fourth
 -- @arg   notAfterMs   ms    Redis's clock; later than that the script refuses
 -- @arg   token        text  names this change: a replay of it changes nothing
 -- @arg   id           text  member of the indexes
@@ -11,10 +12,16 @@
 -- @arg   tombstoneMs  ms    how long an ended session's id stays unusable
 -- @arg   cookie       json  the cookie's attributes, empty: unchanged, `-`: none any more
 -- @arg   user         text  whose session it is, empty: nobody's
+-- @arg   owner        text  who must hold the lock, empty: nobody
+-- @arg   about        json  where the user came from, empty: unchanged
 -- @arg   setCount     count number of fields to write
--- @arg   field…       text  name, JSON (setCount times), then names to delete
+-- @arg   removeCount  count number of fields to delete
+-- @arg   field…       text  name, JSON (setCount times), names to delete, then of each of these fields the SHA-1 it must have
+--                           now (empty: it must not be there), or nothing at all: whatever it has
 -- @reply [1, now, version, deadline, formerUser]  committed, or committed before by the same token
--- @reply [0, now]                                 gone
+-- @reply [0, now, gone]                           there is no such session any more
+-- @reply [0, now, lock]                           the lock is another's by now
+-- @reply [0, now, conflict, name…]                these fields were changed by somebody else
 --- @include clock
 --- @include meta
 --- @include index
@@ -27,20 +34,42 @@ local token, id, idle = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local stored = redis.call('HMGET', KEYS[1], 'meta', 'user')
 local meta = stored[1] and parse_meta(stored[1])
 if not meta then
-  return { 0, now }
+  return { 0, now, 'gone' }
 end
 local former = stored[2] or ''
 if has_token(meta.tokens, token) then
   return { 1, now, meta.version, meta.deadline, former }
+end
+local user_key = KEYS[4]
+if ARGV[8] ~= '' then
+  if redis.call('GET', KEYS[4]) ~= ARGV[8] then
+    return { 0, now, 'lock' }
+  end
+  user_key = KEYS[5]
+end
+local set_count, remove_count = tonumber(ARGV[10]), tonumber(ARGV[11])
+local first_removed = 12 + 2 * set_count
+local first_expected = first_removed + remove_count
+if ARGV[first_expected] then
+  local conflicts = {}
+  for i = 1, set_count + remove_count do
+    local name = i <= set_count and ARGV[10 + 2 * i] or ARGV[first_removed + i - set_count - 1]
+    local value = redis.call('HGET', KEYS[1], name)
+    if (value and redis.sha1hex(value) or '') ~= ARGV[first_expected + i - 1] then
+      conflicts[#conflicts + 1] = name
+    end
+  end
+  if #conflicts > 0 then
+    return { 0, now, 'conflict', unpack(conflicts) }
+  end
 end
 add_token(meta, token, now)
 if idle <= 0 then
   end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5])
   return { 1, now, meta.version + 1, now, former }
 end
-local first_removed = 9 + 2 * tonumber(ARGV[8])
-call_in_chunks('HSET', KEYS[1], ARGV, 9, first_removed - 1)
-call_in_chunks('HDEL', KEYS[1], ARGV, first_removed, #ARGV)
+call_in_chunks('HSET', KEYS[1], ARGV, 12, first_removed - 1)
+call_in_chunks('HDEL', KEYS[1], ARGV, first_removed, first_expected - 1)
 if ARGV[6] == '-' then
   redis.call('HDEL', KEYS[1], 'cookie')
 elseif ARGV[6] ~= '' then
@@ -53,11 +82,14 @@ if ARGV[7] ~= former then
     redis.call('HSET', KEYS[1], 'user', ARGV[7])
   end
 end
+if ARGV[9] ~= '' then
+  redis.call('HSET', KEYS[1], 'about', ARGV[9])
+end
 meta.version = meta.version + 1
 meta.deadline = deadline_after(now, idle, meta.absolute)
 redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
 set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
-if KEYS[4] then
-  index_user(KEYS[4], id, meta.deadline, now)
+if user_key then
+  index_user(user_key, id, meta.deadline, now)
 end
 return { 1, now, meta.version, meta.deadline, former }

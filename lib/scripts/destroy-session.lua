@@ -7,7 +7,7 @@
 -- @arg   id           text  member of the indexes
 -- @arg   tombstoneMs  ms    how long the id stays unusable
 -- @reply [1, now, user]  destroyed, now or by the same command before; user is empty when it was nobody's
--- @reply [0, now]        there was none
+-- @reply [0, now, gone]  there was none
 --- @include clock
 --- @include meta
 --- @include index
@@ -29,4 +29,4 @@ if tombstone then
   return { 1, now, string.match(tombstone, '^([^\n]*)\n') or '' }
 end
 redis.call('SET', KEYS[3], '\n', 'PX', ARGV[3])
-return { 0, now }
+return { 0, now, 'gone' }

@@ -34,7 +34,7 @@ if not meta and tombstone and has_token(tombstone, token) then
   return { 1, now, 0, now, former }
 end
 if not meta then
-  meta = { created = now, version = 0, absolute = absolute > 0 and now + absolute or 0, at = now, tokens = '' }
+  meta = { created = now, version = 0, absolute = absolute > 0 and now + absolute or 0, seen = now, tokens = '' }
 end
 add_token(meta, token, now)
 if idle <= 0 then

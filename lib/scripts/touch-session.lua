@@ -7,7 +7,7 @@
 -- @arg   id          text  member of the indexes
 -- @arg   idleMs      ms    1 …
 -- @reply [1, now, version, deadline]  touched
--- @reply [0, now]                     gone
+-- @reply [0, now, gone]               there is no such session any more
 --- @include clock
 --- @include meta
 --- @include index
@@ -19,11 +19,12 @@ end
 local text = redis.call('HGET', KEYS[1], 'meta')
 local meta = text and parse_meta(text)
 if not meta then
-  return { 0, now }
+  return { 0, now, 'gone' }
 end
 local deadline = deadline_after(now, tonumber(ARGV[3]), meta.absolute)
 if deadline > meta.deadline then
   meta.deadline = deadline
+  meta.seen = now
   redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
   set_deadline(KEYS[1], KEYS[2], ARGV[2], deadline)
   if KEYS[3] then

@@ -2,16 +2,19 @@ import type { Clock } from '../core/clock.js';
 import { systemClock } from '../core/clock.js';
 import { storedId } from '../core/session-id.js';
 import type { SessionChange, StoredSession } from '../core/session-record.js';
-import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome } from './session-repository.js';
+import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome, UserLimit } from './session-repository.js';
 
 interface MemorySession {
   readonly fields: Map<string, string>;
   cookie: string | null;
   userId: string | null;
+  about: string | null;
   readonly createdAtMs: number;
   readonly latestMs: number;
   deadlineMs: number;
+  seenAtMs: number;
   version: number;
+  isRotated: boolean;
 }
 
 /** Settings of the in-process repository. @internal */
@@ -20,6 +23,8 @@ export interface MemorySessionRepositoryOptions {
   readonly absoluteTimeoutMs: number | null;
   /** How long an ended session's id stays unusable. @unit milliseconds */
   readonly tombstoneMs: number;
+  /** How many sessions one user may have, or `null`. */
+  readonly userLimit: UserLimit | null;
   /** @defaultValue the process's clock */
   readonly clock?: Clock;
 }
@@ -32,8 +37,11 @@ export interface MemorySessionRepositoryOptions {
  */
 export class MemorySessionRepository implements SessionRepository {
   private readonly sessions = new Map<string, MemorySession>();
+  private readonly users = new Map<string, Set<string>>();
   private readonly tombstones = new Map<string, number>();
+  private readonly locks = new Map<string, { readonly owner: string; readonly untilMs: number }>();
   private readonly clock: Clock;
+  private expired: string[] = [];
   private sweepAt = 1024;
 
   constructor(private readonly options: MemorySessionRepositoryOptions) {
@@ -48,15 +56,26 @@ export class MemorySessionRepository implements SessionRepository {
 
   create(sid: string, change: SessionChange): Promise<CreateOutcome> {
     const key = keyOf(sid);
-    if (this.live(key) || this.isBuried(key)) return Promise.resolve({ outcome: 'exists' });
-    return Promise.resolve({ outcome: 'created', ...this.write(key, this.blank(), change) });
+    if (this.live(key)) return Promise.resolve({ outcome: 'exists' });
+    if ((this.tombstones.get(key) ?? 0) > this.clock.nowMs()) return Promise.resolve({ outcome: 'ended' });
+    const evicted = this.makeRoom(change);
+    if (!evicted) return Promise.resolve({ outcome: 'refused' });
+    return Promise.resolve({ outcome: 'created', ...this.write(key, this.blank(), change), evicted, expired: this.told() });
   }
 
   commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
     const key = keyOf(sid);
     const session = this.live(key);
-    if (!session) return Promise.resolve({ outcome: 'gone' });
-    return Promise.resolve({ outcome: 'committed', ...this.write(key, session, change) });
+    if (!session || session.isRotated) return Promise.resolve({ outcome: 'gone' });
+    if (change.owner !== undefined && this.holder(key) !== change.owner) return Promise.resolve({ outcome: 'lockLost' });
+    const { expected } = change;
+    const fields = [...change.set.keys(), ...change.remove].filter(
+      (name) => expected && expected.get(name) !== session.fields.get(name),
+    );
+    if (fields.length > 0) return Promise.resolve({ outcome: 'conflict', fields });
+    const evicted = this.makeRoom(change);
+    if (!evicted) return Promise.resolve({ outcome: 'refused' });
+    return Promise.resolve({ outcome: 'committed', ...this.write(key, session, change), evicted, expired: [] });
   }
 
   replace(sid: string, change: SessionChange): Promise<StoredState> {
@@ -70,27 +89,42 @@ export class MemorySessionRepository implements SessionRepository {
 
   touch(sid: string, idleTimeoutMs: number): Promise<TouchOutcome> {
     const session = this.live(keyOf(sid));
-    if (!session) return Promise.resolve({ outcome: 'gone' });
+    if (!session || session.isRotated) return Promise.resolve({ outcome: 'gone' });
     session.deadlineMs = Math.max(session.deadlineMs, this.deadline(session, idleTimeoutMs));
+    session.seenAtMs = this.clock.nowMs();
     return Promise.resolve({ outcome: 'touched', ...this.stateOf(session) });
   }
 
   destroy(sid: string): Promise<'destroyed' | 'absent'> {
-    const key = keyOf(sid);
-    const outcome = this.live(key) ? 'destroyed' : 'absent';
-    this.bury(key);
+    return this.destroyStored(keyOf(sid));
+  }
+
+  destroyStored(id: string): Promise<'destroyed' | 'absent'> {
+    const outcome = this.live(id) ? 'destroyed' : 'absent';
+    this.bury(id);
     return Promise.resolve(outcome);
+  }
+
+  rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
+    const key = keyOf(sid);
+    const session = this.live(key);
+    if (!session) return Promise.resolve('gone');
+    this.setUser(key, session, null);
+    session.isRotated = true;
+    session.deadlineMs = Math.min(session.deadlineMs, this.clock.nowMs() + graceMs);
+    this.tombstones.set(key, this.clock.nowMs() + this.options.tombstoneMs);
+    return Promise.resolve('rotated');
   }
 
   count(): Promise<number> {
     this.sweep();
-    return Promise.resolve(this.sessions.size);
+    return Promise.resolve([...this.sessions.values()].filter(({ isRotated }) => !isRotated).length);
   }
 
   async *all(): AsyncIterable<StoredSession> {
     for (const key of [...this.sessions.keys()]) {
       const session = this.live(key);
-      if (session) yield this.handOut(key, session);
+      if (session && !session.isRotated) yield this.handOut(key, session);
       // Lets others run: a caller that walks a million sessions must not stop the process.
       await Promise.resolve();
     }
@@ -102,16 +136,43 @@ export class MemorySessionRepository implements SessionRepository {
     return count;
   }
 
+  listByUser(userId: string): Promise<readonly StoredSession[]> {
+    return Promise.resolve(this.sessionsOf(userId).map(([key, session]) => this.handOut(key, session)));
+  }
+
+  lock(sid: string, owner: string, ttlMs: number): Promise<number> {
+    const key = keyOf(sid);
+    const holder = this.holder(key);
+    if (holder !== undefined && holder !== owner) {
+      return Promise.resolve(Math.max(1, (this.locks.get(key)?.untilMs ?? 0) - this.clock.nowMs()));
+    }
+    this.locks.set(key, { owner, untilMs: this.clock.nowMs() + ttlMs });
+    return Promise.resolve(0);
+  }
+
+  unlock(sid: string, owner: string): Promise<void> {
+    const key = keyOf(sid);
+    if (this.holder(key) === owner) this.locks.delete(key);
+    return Promise.resolve();
+  }
+
+  expire(): Promise<readonly string[]> {
+    this.sweep();
+    return Promise.resolve(this.told());
+  }
+
   private write(key: string, session: MemorySession, change: SessionChange): StoredState {
     for (const [name, text] of change.set) session.fields.set(name, text);
     for (const name of change.remove) session.fields.delete(name);
     if (change.cookie !== undefined) session.cookie = change.cookie;
-    session.userId = change.userId;
+    if (change.about !== undefined) session.about = change.about;
     session.version += 1;
+    session.seenAtMs = this.clock.nowMs();
     session.deadlineMs = this.deadline(session, change.idleTimeoutMs);
     if (change.idleTimeoutMs <= 0) {
       this.bury(key);
     } else {
+      this.setUser(key, session, change.userId);
       this.sessions.set(key, session);
       if (this.sessions.size + this.tombstones.size > this.sweepAt) this.sweep();
     }
@@ -121,18 +182,57 @@ export class MemorySessionRepository implements SessionRepository {
   private blank(): MemorySession {
     const createdAtMs = this.clock.nowMs();
     const latestMs = createdAtMs + (this.options.absoluteTimeoutMs ?? Infinity);
-    return { fields: new Map(), cookie: null, userId: null, createdAtMs, latestMs, deadlineMs: 0, version: 0 };
+    const none = { cookie: null, userId: null, about: null, isRotated: false };
+    return { fields: new Map(), ...none, createdAtMs, latestMs, deadlineMs: 0, seenAtMs: createdAtMs, version: 0 };
   }
 
   private live(key: string): MemorySession | undefined {
     const session = this.sessions.get(key);
     if (!session || session.deadlineMs > this.clock.nowMs()) return session;
-    this.sessions.delete(key);
+    this.forget(key, session);
+    if (!session.isRotated) this.expired.push(key);
     return undefined;
+  }
+
+  private forget(key: string, session: MemorySession): void {
+    this.setUser(key, session, null);
+    this.sessions.delete(key);
+  }
+
+  private setUser(key: string, session: MemorySession, userId: string | null): void {
+    if (session.userId !== null) {
+      const keys = this.users.get(session.userId);
+      keys?.delete(key);
+      if (keys?.size === 0) this.users.delete(session.userId);
+    }
+    if (userId !== null) this.users.set(userId, (this.users.get(userId) ?? new Set<string>()).add(key));
+    session.userId = userId;
+  }
+
+  private sessionsOf(userId: string): [string, MemorySession][] {
+    return [...(this.users.get(userId) ?? [])].flatMap((key): [string, MemorySession][] => {
+      const session = this.live(key);
+      return session ? [[key, session]] : [];
+    });
+  }
+
+  private makeRoom({ userId, isSignIn }: SessionChange): readonly string[] | null {
+    const { userLimit } = this.options;
+    if (!userLimit || !isSignIn || userId === null) return [];
+    const sessions = this.sessionsOf(userId).sort(([, a], [, b]) => a.deadlineMs - b.deadlineMs);
+    const surplus = sessions.slice(0, Math.max(0, sessions.length + 1 - userLimit.max)).map(([key]) => key);
+    if (surplus.length > 0 && userLimit.evict === 'reject') return null;
+    for (const key of surplus) this.bury(key);
+    return surplus;
   }
 
   private deadline(session: MemorySession, idleTimeoutMs: number): number {
     return Math.min(this.clock.nowMs() + idleTimeoutMs, session.latestMs);
+  }
+
+  private holder(key: string): string | undefined {
+    const lock = this.locks.get(key);
+    return lock && lock.untilMs > this.clock.nowMs() ? lock.owner : undefined;
   }
 
   private stateOf(session: MemorySession): StoredState {
@@ -140,24 +240,30 @@ export class MemorySessionRepository implements SessionRepository {
   }
 
   private handOut(id: string, session: MemorySession): StoredSession {
-    const { cookie, userId, createdAtMs } = session;
-    const longestRemainingMs = session.latestMs - this.clock.nowMs();
-    return { id, fields: new Map(session.fields), cookie, userId, createdAtMs, longestRemainingMs, ...this.stateOf(session) };
+    const { fields, cookie, userId, about, createdAtMs, seenAtMs, latestMs } = session;
+    const longestRemainingMs = latestMs - this.clock.nowMs();
+    const copy = new Map(fields);
+    return { id, fields: copy, cookie, userId, about, createdAtMs, seenAtMs, longestRemainingMs, ...this.stateOf(session) };
   }
 
   private bury(key: string): void {
-    this.sessions.delete(key);
+    const session = this.sessions.get(key);
+    if (session) this.forget(key, session);
     this.tombstones.set(key, this.clock.nowMs() + this.options.tombstoneMs);
   }
 
-  private isBuried(key: string): boolean {
-    return (this.tombstones.get(key) ?? 0) > this.clock.nowMs();
+  private told(): readonly string[] {
+    const expired = this.expired;
+    this.expired = [];
+    return expired;
   }
 
   /** Forgets what has expired; the next sweep comes when the maps have doubled, so its cost is spread over the writes. */
   private sweep(): void {
+    const now = this.clock.nowMs();
     for (const key of this.sessions.keys()) this.live(key);
-    for (const key of this.tombstones.keys()) if (!this.isBuried(key)) this.tombstones.delete(key);
+    for (const [key, untilMs] of this.tombstones) if (untilMs <= now) this.tombstones.delete(key);
+    for (const [key, { untilMs }] of this.locks) if (untilMs <= now) this.locks.delete(key);
     this.sweepAt = Math.max(1024, 2 * (this.sessions.size + this.tombstones.size));
   }
 }

@@ -1,14 +1,14 @@
 import type { StoredSession } from '../core/session-record.js';
 
-/** `format created deadline version absolute …`, as lib/scripts/include/meta.lua writes it. */
-const META = /^1 (\d+) (\d+) (\d+) (\d+) /;
+/** `format created deadline version absolute seen …`, as lib/scripts/include/meta.lua writes it. */
+const META = /^(rotated )?1 (\d+) (\d+) (\d+) (\d+) (\d+)/;
 
 /** A session's hash, as `HGETALL` replies. `null`: there is none, or it is of a format that this version does not know. @internal */
 export function parseStoredSession(id: string, reply: unknown, nowMs: number): StoredSession | null {
   const hash = entriesOf(reply);
   const meta = META.exec(hash.get('meta') ?? '');
   if (!meta) return null;
-  const [created = 0, deadline = 0, version = 0, absolute = 0] = meta.slice(1).map(Number);
+  const [created = 0, deadline = 0, version = 0, absolute = 0, seen = 0] = meta.slice(2).map(Number);
   const fields = new Map<string, string>();
   for (const [name, text] of hash) if (name.startsWith('d:')) fields.set(name.slice(2), text);
   return {
@@ -20,6 +20,8 @@ export function parseStoredSession(id: string, reply: unknown, nowMs: number): S
     remainingMs: Math.max(0, deadline - nowMs),
     longestRemainingMs: absolute === 0 ? Infinity : absolute - nowMs,
     version,
+    seenAtMs: seen,
+    about: hash.get('about') ?? null,
   };
 }
 

@@ -1,13 +1,14 @@
+import { createHash } from 'node:crypto';
 import { changeToken } from '../core/session-id.js';
 import type { SessionLink } from '../core/session-link.js';
 import type { SessionChange, StoredSession } from '../core/session-record.js';
-import type { Script } from '../core/script.js';
 import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
 import type { SessionReply } from '../scripts/script-reply.js';
-import { numberReply, sessionReply, textsReply } from '../scripts/script-reply.js';
 import * as scripts from '../scripts/scripts.generated.js';
+import { RedisScriptCalls } from './redis-script-calls.js';
 import { parseStoredSession } from './redis-session.record.js';
-import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome } from './session-repository.js';
+import { RedisUserIndex } from './redis-user-index.js';
+import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome, UserLimit } from './session-repository.js';
 
 /** How many sessions are asked for at a time when all are walked. */
 const PAGE_COUNT = 200;
@@ -18,6 +19,8 @@ export interface RedisSessionRepositoryOptions {
   readonly absoluteTimeoutMs: number | null;
   /** How long an ended session's id stays unusable; longer than any operation may take. @unit milliseconds */
   readonly tombstoneMs: number;
+  /** How many sessions one user may have, or `null`. */
+  readonly userLimit: UserLimit | null;
 }
 
 /**
@@ -26,11 +29,17 @@ export interface RedisSessionRepositoryOptions {
  * @internal
  */
 export class RedisSessionRepository implements SessionRepository {
+  private readonly calls: RedisScriptCalls;
+  private readonly users: RedisUserIndex;
+
   constructor(
     private readonly link: SessionLink,
     private readonly layout: RedisKeyLayout,
     private readonly options: RedisSessionRepositoryOptions,
-  ) {}
+  ) {
+    this.calls = new RedisScriptCalls(link);
+    this.users = new RedisUserIndex(this.calls, layout, options.userLimit);
+  }
 
   async load(sid: string): Promise<StoredSession | null> {
     return this.loadFrom(this.layout.session(sid));
@@ -38,42 +47,52 @@ export class RedisSessionRepository implements SessionRepository {
 
   async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
     const keys = this.layout.session(sid);
-    await this.indexUserFirst(keys, change.userId, change.idleTimeoutMs);
-    const reply = await this.change(scripts.createSession, this.keysOf(keys, change.userId), [
+    const evicted = await this.makeRoom(keys, change);
+    if (!evicted) return { outcome: 'refused' };
+    const reply = await this.calls.change(scripts.createSession, this.keysOf(keys, change), [
       changeToken(),
       keys.id,
       change.idleTimeoutMs,
       this.options.absoluteTimeoutMs ?? 0,
       change.cookie ?? '',
       change.userId ?? '',
+      change.about ?? '',
       ...pairs(change.set),
     ]);
-    return reply ? { outcome: 'created', ...stateOf(reply) } : { outcome: 'exists' };
+    if (!reply.done) return { outcome: reply.reason === 'ended' ? 'ended' : 'exists' };
+    await this.users.complete(keys, change);
+    return { outcome: 'created', ...stateOf(reply), evicted, expired: reply.rest.slice(2).map(String) };
   }
 
   async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
     const keys = this.layout.session(sid);
-    await this.indexUserFirst(keys, change.userId, change.idleTimeoutMs);
-    const reply = await this.change(scripts.commitSession, this.keysOf(keys, change.userId), [
+    const evicted = await this.makeRoom(keys, change);
+    if (!evicted) return { outcome: 'refused' };
+    const reply = await this.calls.change(scripts.commitSession, this.keysOf(keys, change), [
       changeToken(),
       keys.id,
       change.idleTimeoutMs,
       this.options.tombstoneMs,
       change.cookie === null ? '-' : (change.cookie ?? ''),
       change.userId ?? '',
+      change.owner ?? '',
+      change.about ?? '',
       change.set.size,
+      change.remove.length,
       ...pairs(change.set),
-      ...change.remove.map((name) => `d:${name}`),
+      ...change.remove.map(fieldName),
+      ...expectations(change),
     ]);
-    if (!reply) return { outcome: 'gone' };
-    await this.unindexFormerUser(keys, reply, change);
-    return { outcome: 'committed', ...stateOf(reply) };
+    if (!reply.done) return refusal(reply.reason, reply.names);
+    await this.users.complete(keys, change);
+    await this.removeFormerUser(keys, reply, change);
+    return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
   }
 
   async replace(sid: string, change: SessionChange): Promise<StoredState> {
     const keys = this.layout.session(sid);
-    await this.indexUserFirst(keys, change.userId, change.idleTimeoutMs);
-    const reply = await this.change(scripts.replaceSession, this.keysOf(keys, change.userId), [
+    await this.users.prepare(keys, change);
+    const reply = await this.calls.change(scripts.replaceSession, this.keysOf(keys, change), [
       changeToken(),
       keys.id,
       change.idleTimeoutMs,
@@ -83,28 +102,39 @@ export class RedisSessionRepository implements SessionRepository {
       change.userId ?? '',
       ...pairs(change.set),
     ]);
-    if (!reply) return { remainingMs: 0, version: 0 };
-    await this.unindexFormerUser(keys, reply, change);
+    if (!reply.done) return { remainingMs: 0, version: 0 };
+    await this.users.complete(keys, change);
+    await this.removeFormerUser(keys, reply, change);
     return stateOf(reply);
   }
 
   async touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome> {
     const keys = this.layout.session(sid);
-    await this.indexUserFirst(keys, userId, idleTimeoutMs);
-    const index = userId !== null && this.layout.isSingleSlot ? [this.layout.user(userId)] : [];
-    const reply = await this.change(scripts.touchSession, [keys.session, keys.live, ...index], [keys.id, idleTimeoutMs]);
-    return reply ? { outcome: 'touched', ...stateOf(reply) } : { outcome: 'gone' };
+    await this.users.prolong(keys, userId, idleTimeoutMs);
+    const scriptKeys = [keys.session, keys.live, ...this.users.keyFor(userId)];
+    const reply = await this.calls.change(scripts.touchSession, scriptKeys, [keys.id, idleTimeoutMs]);
+    return reply.done ? { outcome: 'touched', ...stateOf(reply) } : { outcome: 'gone' };
   }
 
   async destroy(sid: string): Promise<'destroyed' | 'absent'> {
-    return this.destroyStored(this.layout.session(sid));
+    return this.end(this.layout.session(sid));
+  }
+
+  async destroyStored(id: string): Promise<'destroyed' | 'absent'> {
+    return this.end(this.layout.stored(id));
+  }
+
+  async rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
+    const keys = this.layout.session(sid);
+    const args = [keys.id, graceMs, this.options.tombstoneMs];
+    const reply = await this.calls.change(scripts.rotateSession, [keys.session, keys.live, keys.tombstone], args);
+    if (!reply.done) return 'gone';
+    await this.users.remove(keys.id, String(reply.rest[0] ?? ''));
+    return 'rotated';
   }
 
   async count(): Promise<number> {
-    const script = scripts.countSessions;
-    const counts = this.buckets().map(async (bucket) =>
-      numberReply(script, await this.link.execute({ run: script, keys: [this.layout.live(bucket)], args: [] })),
-    );
+    const counts = this.buckets().map((bucket) => this.calls.number(scripts.countSessions, [this.layout.live(bucket)]));
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
@@ -112,7 +142,7 @@ export class RedisSessionRepository implements SessionRepository {
     for (const bucket of this.buckets()) {
       for (let start = 0; ; start += PAGE_COUNT) {
         const ids = await this.page(bucket, start);
-        for (const session of await Promise.all(ids.map((id) => this.loadFrom(this.layout.stored(id, bucket))))) {
+        for (const session of await Promise.all(ids.map((id) => this.loadFrom(this.layout.stored(id))))) {
           if (session) yield session;
         }
         if (ids.length < PAGE_COUNT) break;
@@ -123,13 +153,56 @@ export class RedisSessionRepository implements SessionRepository {
   async clear(): Promise<number> {
     let count = 0;
     for (const bucket of this.buckets()) {
-      // Every destroyed session leaves the index, so the first page is always the next one.
+      // Every ended session leaves the index, so the first page is always the next one.
       for (let ids = await this.page(bucket, 0); ids.length > 0; ids = await this.page(bucket, 0)) {
-        const outcomes = await Promise.all(ids.map((id) => this.destroyStored(this.layout.stored(id, bucket))));
+        const outcomes = await Promise.all(ids.map((id) => this.destroyStored(id)));
         count += outcomes.filter((outcome) => outcome === 'destroyed').length;
       }
     }
     return count;
+  }
+
+  async listByUser(userId: string): Promise<readonly StoredSession[]> {
+    const entries = await this.users.entries(userId);
+    const loaded = await Promise.all(
+      entries.map(async ({ id, isReserved }) => {
+        const session = await this.loadFrom(this.layout.stored(id));
+        if (session?.userId === userId) return session;
+        if (!isReserved) await this.users.remove(id, userId);
+        return null;
+      }),
+    );
+    return loaded.filter((session) => session !== null).sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  async lock(sid: string, owner: string, ttlMs: number): Promise<number> {
+    return this.calls.number(scripts.lockSession, [this.layout.session(sid).lock], [owner, ttlMs]);
+  }
+
+  async unlock(sid: string, owner: string): Promise<void> {
+    await this.calls.number(scripts.unlockSession, [this.layout.session(sid).lock], [owner]);
+  }
+
+  async expire(): Promise<readonly string[]> {
+    const pages = this.buckets().map((bucket) =>
+      this.calls.texts(scripts.expireSessions, [this.layout.live(bucket)], [PAGE_COUNT]),
+    );
+    return (await Promise.all(pages)).flat();
+  }
+
+  /** Ends what has to end before this session gets its user; `null` when the user may have no more sessions. */
+  private async makeRoom(keys: SessionKeys, change: SessionChange): Promise<readonly string[] | null> {
+    let surplus = await this.users.prepare(keys, change);
+    if (!surplus && change.userId !== null) {
+      // The index may name sessions that have ended: walking it takes them out.
+      await this.listByUser(change.userId);
+      surplus = await this.users.prepare(keys, change);
+    }
+    for (const id of surplus ?? []) {
+      await this.destroyStored(id);
+      if (change.userId !== null) await this.users.remove(id, change.userId);
+    }
+    return surplus;
   }
 
   private async loadFrom(keys: SessionKeys): Promise<StoredSession | null> {
@@ -137,51 +210,26 @@ export class RedisSessionRepository implements SessionRepository {
     return parseStoredSession(keys.id, reply, this.link.nowMs());
   }
 
-  private async destroyStored(keys: SessionKeys): Promise<'destroyed' | 'absent'> {
-    const reply = await this.change(
-      scripts.destroySession,
-      [keys.session, keys.live, keys.tombstone],
-      [keys.id, this.options.tombstoneMs],
-    );
-    if (!reply) return 'absent';
-    await this.unindexUser(keys, String(reply.rest[0] ?? ''));
+  private async end(keys: SessionKeys): Promise<'destroyed' | 'absent'> {
+    const scriptKeys = [keys.session, keys.live, keys.tombstone];
+    const reply = await this.calls.change(scripts.destroySession, scriptKeys, [keys.id, this.options.tombstoneMs]);
+    if (!reply.done) return 'absent';
+    await this.users.remove(keys.id, String(reply.rest[0] ?? ''));
     return 'destroyed';
   }
 
-  private async change(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<SessionReply | null> {
-    return sessionReply(script, await this.link.execute({ run: script, keys, args: args.map(String) }));
+  private keysOf(keys: SessionKeys, { owner, userId }: SessionChange): readonly string[] {
+    const lock = owner === undefined ? [] : [keys.lock];
+    return [keys.session, keys.live, keys.tombstone, ...lock, ...this.users.keyFor(userId)];
   }
 
-  private keysOf(keys: SessionKeys, userId: string | null): readonly string[] {
-    const own = [keys.session, keys.live, keys.tombstone];
-    return userId !== null && this.layout.isSingleSlot ? [...own, this.layout.user(userId)] : own;
-  }
-
-  /** In Cluster the user's index lives elsewhere: entered before and taken out after, so that it never misses a session. */
-  private async indexUserFirst(keys: SessionKeys, userId: string | null, idleTimeoutMs: number): Promise<void> {
-    if (userId === null || this.layout.isSingleSlot || idleTimeoutMs <= 0) return;
-    const script = scripts.indexUser;
-    await this.link.execute({ run: script, keys: [this.layout.user(userId)], args: [keys.id, String(idleTimeoutMs)] });
-  }
-
-  private async unindexFormerUser(keys: SessionKeys, reply: SessionReply, change: SessionChange): Promise<void> {
-    const former = String(reply.rest[2] ?? '');
-    if (former !== change.userId || change.idleTimeoutMs <= 0) await this.unindexUser(keys, former);
-  }
-
-  private async unindexUser(keys: SessionKeys, userId: string): Promise<void> {
-    if (userId === '') return;
-    await this.link.execute({ run: scripts.unindexUser, keys: [this.layout.user(userId)], args: [keys.id] });
+  private async removeFormerUser(keys: SessionKeys, reply: SessionReply, change: SessionChange): Promise<void> {
+    const former = reply.done ? String(reply.rest[2] ?? '') : '';
+    if (former !== change.userId || change.idleTimeoutMs <= 0) await this.users.remove(keys.id, former);
   }
 
   private async page(bucket: number, start: number): Promise<readonly string[]> {
-    const script = scripts.pageSessions;
-    const reply = await this.link.execute({
-      run: script,
-      keys: [this.layout.live(bucket)],
-      args: [String(start), String(PAGE_COUNT)],
-    });
-    return textsReply(script, reply);
+    return this.calls.texts(scripts.pageSessions, [this.layout.live(bucket)], [start, PAGE_COUNT]);
   }
 
   private buckets(): readonly number[] {
@@ -189,11 +237,29 @@ export class RedisSessionRepository implements SessionRepository {
   }
 }
 
-function stateOf(reply: SessionReply): StoredState {
+function stateOf(reply: SessionReply & { readonly done: true }): StoredState {
   const [version, deadlineMs] = reply.rest;
   return { version: Number(version), remainingMs: Math.max(0, Number(deadlineMs) - reply.nowMs) };
 }
 
+function refusal(reason: string, names: readonly string[]): CommitOutcome {
+  if (reason === 'conflict') return { outcome: 'conflict', fields: names.map((name) => name.slice(2)) };
+  return { outcome: reason === 'lock' ? 'lockLost' : 'gone' };
+}
+
+function fieldName(name: string): string {
+  return `d:${name}`;
+}
+
 function pairs(fields: ReadonlyMap<string, string>): string[] {
-  return [...fields].flatMap(([name, text]) => [`d:${name}`, text]);
+  return [...fields].flatMap(([name, text]) => [fieldName(name), text]);
+}
+
+/** Of each field in the change, in its order, the SHA-1 of what it must hold now. */
+function expectations({ set, remove, expected }: SessionChange): string[] {
+  if (!expected) return [];
+  return [...set.keys(), ...remove].map((name) => {
+    const text = expected.get(name);
+    return text === undefined ? '' : createHash('sha1').update(text).digest('hex');
+  });
 }

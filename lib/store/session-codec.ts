@@ -9,6 +9,8 @@ export interface EncodedSession {
   readonly cookie: string | null;
   /** The cookie's own life, which overrides the idle timeout, or `null`. */
   readonly cookieMaxAgeMs: number | null;
+  /** Characters of all names and texts; no character takes more than three bytes. */
+  readonly length: number;
 }
 
 /** Says which field of a stored session is no JSON. @internal */
@@ -26,6 +28,7 @@ export class UndecodableFieldError extends Error {
 export function encodeSession(session: object): EncodedSession {
   const fields = new Map<string, string>();
   let cookie: EncodedCookie = { text: null, maxAgeMs: null };
+  let length = 0;
   for (const [name, value] of Object.entries(session) as [string, unknown][]) {
     if (name === 'cookie') {
       cookie = encodeCookie(value);
@@ -34,9 +37,11 @@ export function encodeSession(session: object): EncodedSession {
     // `__proto__` as a name would set a prototype when the session is built again.
     if (name === '__proto__') continue;
     const text = encodeField(name, value);
-    if (text !== undefined) fields.set(name, text);
+    if (text === undefined) continue;
+    fields.set(name, text);
+    length += name.length + text.length;
   }
-  return { fields, cookie: cookie.text, cookieMaxAgeMs: cookie.maxAgeMs };
+  return { length, fields, cookie: cookie.text, cookieMaxAgeMs: cookie.maxAgeMs };
 }
 
 /**

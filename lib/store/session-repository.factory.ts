@@ -4,7 +4,7 @@ import { DEFAULT_CLUSTER_BUCKETS } from '../options/session.defaults.js';
 import { RedisKeyLayout } from '../redis/redis-key-layout.js';
 import { MemorySessionRepository } from './memory-session.repository.js';
 import { RedisSessionRepository } from './redis-session.repository.js';
-import type { SessionRepository } from './session-repository.js';
+import type { SessionRepository, UserLimit } from './session-repository.js';
 
 /** Longer than any command can be on its way, so that none of a session's life is applied after its end. */
 const MIN_TOMBSTONE_MS = 60_000;
@@ -14,20 +14,23 @@ export interface SessionRepositoryOptions {
   readonly application: string;
   /** @unit milliseconds */
   readonly absoluteTimeoutMs: number | null;
+  /** How many sessions one user may have, or `null`. */
+  readonly userLimit: UserLimit | null;
   readonly redis: ResolvedRedisOptions;
 }
 
 /** The repository of an installation in Redis. @internal */
 export function createRedisRepository(link: SessionLink, options: SessionRepositoryOptions): SessionRepository {
-  const { application, absoluteTimeoutMs, redis } = options;
+  const { application, absoluteTimeoutMs, userLimit, redis } = options;
   const tombstoneMs = Math.max(MIN_TOMBSTONE_MS, 2 * redis.operationTimeoutMs);
   const layout = new RedisKeyLayout(application, bucketCount(redis));
-  return new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs });
+  return new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
 }
 
 /** The repository of an installation in this process. @internal */
-export function createMemoryRepository(options: Pick<SessionRepositoryOptions, 'absoluteTimeoutMs'>): SessionRepository {
-  return new MemorySessionRepository({ ...options, tombstoneMs: MIN_TOMBSTONE_MS });
+export function createMemoryRepository(options: Pick<SessionRepositoryOptions, 'absoluteTimeoutMs' | 'userLimit'>): SessionRepository {
+  const { absoluteTimeoutMs, userLimit } = options;
+  return new MemorySessionRepository({ absoluteTimeoutMs, userLimit, tombstoneMs: MIN_TOMBSTONE_MS });
 }
 
 function bucketCount({ topology }: ResolvedRedisOptions): number {

@@ -8,14 +8,44 @@ export interface StoredState {
   readonly version: number;
 }
 
-/** @internal */
-export type CreateOutcome = ({ readonly outcome: 'created' } & StoredState) | { readonly outcome: 'exists' };
+/** What else a change brought about. @internal */
+export interface SideEffects {
+  /** Stored ids of the user's sessions that had to end to make room. */
+  readonly evicted: readonly string[];
+  /** Stored ids of sessions found expired; no other caller is told of them. */
+  readonly expired: readonly string[];
+}
 
-/** @internal */
-export type CommitOutcome = ({ readonly outcome: 'committed' } & StoredState) | { readonly outcome: 'gone' };
+/**
+ * `exists`: the id is in use; `ended`: it was a moment ago; `refused`: the user has as many sessions as he may.
+ *
+ * @internal
+ */
+export type CreateOutcome =
+  | ({ readonly outcome: 'created' } & StoredState & SideEffects)
+  | { readonly outcome: 'exists' | 'ended' | 'refused' };
+
+/**
+ * `gone`: there is no such session any more; `lockLost`: the exclusive lock is another's by now; `conflict`: somebody else
+ * changed these fields; `refused`: the user has as many sessions as he may. Nothing is written then.
+ *
+ * @internal
+ */
+export type CommitOutcome =
+  | ({ readonly outcome: 'committed' } & StoredState & SideEffects)
+  | { readonly outcome: 'gone' | 'lockLost' | 'refused' }
+  | { readonly outcome: 'conflict'; readonly fields: readonly string[] };
 
 /** @internal */
 export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { readonly outcome: 'gone' };
+
+/** How many sessions one user may have. @internal */
+export interface UserLimit {
+  /** 1 … */
+  readonly max: number;
+  /** Whether the session used least recently ends (`oldest`) or the new one is refused. */
+  readonly evict: 'oldest' | 'reject';
+}
 
 /**
  * The store's port: what a place that keeps sessions must be able to do.
@@ -28,9 +58,9 @@ export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { r
 export interface SessionRepository {
   /** The session, or `null` when it is unknown, expired, or ended. */
   load(sid: string): Promise<StoredSession | null>;
-  /** Stores a new session; `exists` when the id is taken or was in use a moment ago, and nothing is written. */
+  /** Stores a new session. */
   create(sid: string, change: SessionChange): Promise<CreateOutcome>;
-  /** Writes the changed fields of a live session; `gone` when it is not there any more, and nothing is written. */
+  /** Writes the changed fields of a live session. */
   commit(sid: string, change: SessionChange): Promise<CommitOutcome>;
   /** Stores a whole session whatever was there before: express-session's `set` of a plain object. */
   replace(sid: string, change: SessionChange): Promise<StoredState>;
@@ -38,10 +68,22 @@ export interface SessionRepository {
   touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome>;
   /** Ends a session; `absent` when there was none. It cannot be committed to or created again for a while. */
   destroy(sid: string): Promise<'destroyed' | 'absent'>;
+  /** Gives up an id for another one: for `graceMs` it can still be read, but neither changed nor prolonged, and it counts no more. */
+  rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'>;
   /** Live sessions now: exact, without a scan. */
   count(): Promise<number>;
   /** Every live session, a bounded page at a time. Sessions that come and go meanwhile may be missed. */
   all(): AsyncIterable<StoredSession>;
   /** Ends every session of this installation and nothing else; resolves with how many there were. */
   clear(): Promise<number>;
+  /** A user's live sessions, in the order of their creation; never misses one. */
+  listByUser(userId: string): Promise<readonly StoredSession[]>;
+  /** Ends a session by its stored id. */
+  destroyStored(id: string): Promise<'destroyed' | 'absent'>;
+  /** Takes, or takes again, a session's exclusive lock; resolves with 0, or with how long another may still hold it. @unit milliseconds */
+  lock(sid: string, owner: string, ttlMs: number): Promise<number>;
+  /** Gives the lock back, if it is still the owner's. */
+  unlock(sid: string, owner: string): Promise<void>;
+  /** Forgets sessions that have expired; resolves with their stored ids, each told to exactly one caller. */
+  expire(): Promise<readonly string[]>;
 }

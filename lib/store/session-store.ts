@@ -1,33 +1,13 @@
 import type { Request } from 'express';
 import session from 'express-session';
-import type { SessionEventListener } from '../core/session-events.js';
 import { storedId } from '../core/session-id.js';
-import type { SessionChange, StoredSession } from '../core/session-record.js';
-import { SessionIdTakenError } from '../errors/session-id-taken.error.js';
+import type { StoredSession } from '../core/session-record.js';
 import { answer, promised } from './callback.js';
 import type { SessionStoreCallback } from './callback.js';
-import { SessionBaseline } from './session-baseline.js';
-import type { SessionDelta } from './session-baseline.js';
-import type { EncodedSession } from './session-codec.js';
-import { decodeSession, encodeSession, UndecodableFieldError } from './session-codec.js';
+import { decodeSession, UndecodableFieldError } from './session-codec.js';
 import type { SessionRepository } from './session-repository.js';
-
-/** Settings of a store over a repository. @internal */
-export interface SessionStoreSettings {
-  /** @unit milliseconds */
-  readonly idleTimeoutMs: number;
-  /** @unit milliseconds */
-  readonly absoluteTimeoutMs: number | null;
-  /** @unit milliseconds */
-  readonly touchIntervalMs: number;
-  /** Whose session it is. */
-  readonly userId?: ((session: Partial<session.SessionData>) => string | number | null | undefined) | undefined;
-  /** Takes what happens to sessions; without it nobody is told. */
-  readonly onEvent?: SessionEventListener | undefined;
-}
-
-/** What a live session needs at the end of its request. @internal */
-export type PendingWrite = 'nothing' | 'touch' | 'changes';
+import { SessionWriter } from './session-writer.js';
+import type { PendingWrite, SessionStoreSettings } from './session-writer.js';
 
 /**
  * An express-session store over a {@link SessionRepository}: keeps the whole of express-session's contract, and writes only
@@ -36,7 +16,7 @@ export type PendingWrite = 'nothing' | 'touch' | 'changes';
  * @public
  */
 export class SessionStore extends session.Store {
-  private readonly baselines = new WeakMap<object, SessionBaseline>();
+  private readonly writer: SessionWriter;
   private readonly saving = new WeakMap<object, Promise<void>>();
 
   /** @internal */
@@ -45,13 +25,14 @@ export class SessionStore extends session.Store {
     private readonly settings: SessionStoreSettings,
   ) {
     super();
+    this.writer = new SessionWriter(repository, settings);
   }
 
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */
   override get(sid: string): Promise<session.SessionData | undefined>;
   override get(sid: string, callback: SessionStoreCallback<session.SessionData>): void;
   override get(sid: string, callback?: SessionStoreCallback<session.SessionData>): Promise<session.SessionData | undefined> | void {
-    return answer(this.load_(sid), callback);
+    return answer(this.fetch(sid), callback);
   }
 
   /**
@@ -63,7 +44,7 @@ export class SessionStore extends session.Store {
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): Promise<void> | void {
     const running = this.saving.get(data);
     // Two saves of one session object: the second writes what has changed since the first.
-    const result = running ? running.then(() => this.save(sid, data)) : this.save(sid, data);
+    const result = running ? running.then(() => this.writer.save(sid, data)) : this.writer.save(sid, data);
     if (result) {
       const forget = (): void => {
         if (this.saving.get(data) === settled) this.saving.delete(data);
@@ -76,10 +57,7 @@ export class SessionStore extends session.Store {
 
   /** Ends a session; no request that still holds it can bring it back. */
   override destroy(sid: string, callback?: SessionStoreCallback<void>): Promise<void> | void {
-    return answer(
-      this.repository.destroy(sid).then(noop),
-      callback,
-    );
+    return answer(this.end(sid), callback);
   }
 
   /**
@@ -87,7 +65,7 @@ export class SessionStore extends session.Store {
    * move by no more than `touchIntervalMs`.
    */
   override touch(sid: string, data: object, callback?: SessionStoreCallback<void>): Promise<void> | void {
-    return answer(this.touch_(sid, data), callback);
+    return answer(this.writer.touch(sid, data), callback);
   }
 
   /** Every live session's data. Walks the index page by page: for small installations and tests. */
@@ -102,10 +80,7 @@ export class SessionStore extends session.Store {
 
   /** Ends every session of this installation and nothing else. */
   override clear(callback?: SessionStoreCallback<void>): Promise<void> | void {
-    return answer(
-      this.repository.clear().then(noop),
-      callback,
-    );
+    return answer(this.empty(), callback);
   }
 
   /** Loads a session as the middleware would, without a request; `undefined` when there is none. */
@@ -126,8 +101,7 @@ export class SessionStore extends session.Store {
     // A session stored without a cookie must not make every request of its user fail.
     if (!stored.cookie) stored.cookie = { originalMaxAge: null } as session.Cookie;
     const live = super.createSession(req, data);
-    const baseline = this.baselines.get(data);
-    if (baseline) this.baselines.set(live, baseline);
+    this.writer.adopt(data, live);
     return live;
   }
 
@@ -135,100 +109,32 @@ export class SessionStore extends session.Store {
    * What the end of the request has to write for this live session.
    *
    * @throws SessionSerializationError when a field cannot be stored.
+   * @throws SessionTooLargeError when the session is larger than `maxBytes`.
    */
   pending(data: object): PendingWrite {
-    const encoded = encodeSession(data);
-    const baseline = this.baselines.get(data);
-    if (!baseline) return encoded.fields.size > 0 ? 'changes' : 'nothing';
-    if (!baseline.deltaOf(encoded).isEmpty) return 'changes';
-    return this.isTouchDue(baseline, encoded) ? 'touch' : 'nothing';
+    return this.writer.pending(data);
   }
 
-  private async load_(sid: string): Promise<session.SessionData | undefined> {
+  /** Top-level fields of a live session that differ from what is stored. @internal */
+  changedFields(data: object): readonly string[] {
+    return this.writer.changedFields(data);
+  }
+
+  /** From now on changes of this live session are stored only while `owner` holds its lock. @internal */
+  setOwner(live: object, owner: string | undefined): void {
+    this.writer.setOwner(live, owner);
+  }
+
+  private async fetch(sid: string): Promise<session.SessionData | undefined> {
     const stored = await this.repository.load(sid);
     const data = stored ? this.decode(stored) : undefined;
-    if (stored && data) this.baselines.set(data, SessionBaseline.ofStored(stored));
+    if (stored && data) this.writer.loaded(data, stored);
     return data;
   }
 
-  /** `undefined`: there is nothing to write. */
-  private save(sid: string, data: object): Promise<void> | undefined {
-    let encoded: EncodedSession;
-    try {
-      encoded = encodeSession(data);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
-    const baseline = this.baselines.get(data);
-    if (!baseline) return isLive(data) ? this.create(sid, data, encoded) : this.replace(sid, data, encoded);
-    const delta = baseline.deltaOf(encoded);
-    if (!delta.isEmpty) return this.commit(sid, data, encoded, baseline, delta);
-    return this.isTouchDue(baseline, encoded) ? this.moveDeadline(sid, data, encoded, baseline) : undefined;
-  }
-
-  private async create(sid: string, data: object, encoded: EncodedSession): Promise<void> {
-    const change = this.wholeOf(data, encoded);
-    const result = await this.repository.create(sid, change);
-    if (result.outcome === 'exists') throw new SessionIdTakenError();
-    const longestMs = this.settings.absoluteTimeoutMs ?? Infinity;
-    this.baselines.set(data, SessionBaseline.ofCreated(encoded, change.userId, result, longestMs));
-  }
-
-  private async replace(sid: string, data: object, encoded: EncodedSession): Promise<void> {
-    await this.repository.replace(sid, this.wholeOf(data, encoded));
-  }
-
-  private async commit(
-    sid: string,
-    data: object,
-    encoded: EncodedSession,
-    baseline: SessionBaseline,
-    delta: SessionDelta,
-  ): Promise<void> {
-    const userId = this.userOf(data);
-    const { set, remove, cookie } = delta;
-    const change = { set, remove, cookie, userId, idleTimeoutMs: this.idleTimeoutOf(encoded) };
-    const result = await this.repository.commit(sid, change);
-    if (result.outcome === 'committed') {
-      this.baselines.set(data, baseline.written(encoded, userId, result));
-    } else {
-      const fields = [...set.keys(), ...remove];
-      this.settings.onEvent?.({ type: 'lostWrite', id: storedId(sid, 1).id, fields, reason: 'gone' });
-    }
-  }
-
-  private touch_(sid: string, data: object): Promise<void> | undefined {
-    const cookie = encodeSession({ cookie: (data as { cookie?: unknown }).cookie });
-    const baseline = this.baselines.get(data);
-    if (!baseline) return this.repository.touch(sid, this.idleTimeoutOf(cookie), this.userOf(data)).then(noop);
-    const encoded = { ...cookie, fields: baseline.fields };
-    const delta = baseline.deltaOf(encoded);
-    if (!delta.isEmpty) return this.commit(sid, data, encoded, baseline, delta);
-    return this.isTouchDue(baseline, encoded) ? this.moveDeadline(sid, data, encoded, baseline) : undefined;
-  }
-
-  private async moveDeadline(sid: string, data: object, encoded: EncodedSession, baseline: SessionBaseline): Promise<void> {
-    const result = await this.repository.touch(sid, this.idleTimeoutOf(encoded), baseline.userId);
-    if (result.outcome === 'touched') this.baselines.set(data, baseline.touched(result));
-  }
-
-  private wholeOf(data: object, encoded: EncodedSession): SessionChange {
-    const { fields, cookie } = encoded;
-    return { set: fields, remove: [], cookie, userId: this.userOf(data), idleTimeoutMs: this.idleTimeoutOf(encoded) };
-  }
-
-  /** A session whose cookie has a life of its own (remember me) lives by that. */
-  private idleTimeoutOf(encoded: EncodedSession): number {
-    return Math.ceil(encoded.cookieMaxAgeMs ?? this.settings.idleTimeoutMs);
-  }
-
-  private isTouchDue(baseline: SessionBaseline, encoded: EncodedSession): boolean {
-    return baseline.touchGainMs(this.idleTimeoutOf(encoded)) > this.settings.touchIntervalMs;
-  }
-
-  private userOf(data: object): string | null {
-    const userId = this.settings.userId?.(data);
-    return userId === null || userId === undefined || userId === '' ? null : String(userId);
+  private async end(sid: string): Promise<void> {
+    const outcome = await this.repository.destroy(sid);
+    if (outcome === 'destroyed') this.settings.onEvent?.({ type: 'destroyed', id: storedId(sid, 1).id });
   }
 
   private async collect(): Promise<session.SessionData[]> {
@@ -238,6 +144,10 @@ export class SessionStore extends session.Store {
       if (data) sessions.push(data);
     }
     return sessions;
+  }
+
+  private async empty(): Promise<void> {
+    await this.repository.clear();
   }
 
   /** An undecodable session is told and counts as none: its user logs in again instead of failing for ever. */
@@ -250,13 +160,4 @@ export class SessionStore extends session.Store {
       return undefined;
     }
   }
-}
-
-/** Whether it is the session object of a request; its own `set` must not bring an ended session back. */
-function isLive(data: object): boolean {
-  return 'req' in data && 'save' in data && typeof data.save === 'function';
-}
-
-function noop(): void {
-  // Nothing to hand on.
 }

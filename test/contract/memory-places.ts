@@ -5,9 +5,9 @@ import type { RepositoryUnderTest } from './session-repository.contract.js';
 export function memoryPlaces(): Promise<RepositoryUnderTest> {
   const places = new Map<string, MemorySessionRepository>();
   return Promise.resolve({
-    open: ({ absoluteTimeoutMs = null, application = 'app' } = {}) => {
-      const key = `${application} ${absoluteTimeoutMs ?? ''}`;
-      const place = places.get(key) ?? new MemorySessionRepository({ absoluteTimeoutMs, tombstoneMs: 60_000 });
+    open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) => {
+      const key = `${application} ${absoluteTimeoutMs ?? ''} ${JSON.stringify(userLimit)}`;
+      const place = places.get(key) ?? new MemorySessionRepository({ absoluteTimeoutMs, tombstoneMs: 60_000, userLimit });
       places.set(key, place);
       return place;
     },

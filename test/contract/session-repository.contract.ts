@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionChange } from '../../lib/core/session-record.js';
-import type { SessionRepository } from '../../lib/store/session-repository.js';
+import type { SessionRepository, UserLimit } from '../../lib/store/session-repository.js';
 
 /** A repository under test, and how to get rid of it. */
 export interface RepositoryUnderTest {
   /** A repository over the same place for the same application. */
-  open(options?: { absoluteTimeoutMs?: number; application?: string }): SessionRepository;
+  open(options?: { absoluteTimeoutMs?: number | null; userLimit?: UserLimit | null; application?: string }): SessionRepository;
   stop(): Promise<void>;
 }
 
@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 export function change(values: Partial<Omit<SessionChange, 'set'>> & { set?: Record<string, unknown> } = {}): SessionChange {
   const { set = {}, ...rest } = values;
   const texts = new Map(Object.entries(set).map(([name, value]) => [name, JSON.stringify(value)]));
-  return { remove: [], cookie: undefined, userId: null, idleTimeoutMs: HOUR_MS, ...rest, set: texts };
+  return { remove: [], cookie: undefined, userId: null, isSignIn: false, idleTimeoutMs: HOUR_MS, ...rest, set: texts };
 }
 
 async function eventually(condition: () => Promise<boolean>): Promise<void> {
@@ -134,7 +134,7 @@ export function describeSessionRepository(name: string, start: () => Promise<Rep
       expect(await repository.destroy(id)).toBe('destroyed');
       expect(await repository.commit(id, change({ set: { user: 1 } }))).toEqual({ outcome: 'gone' });
       expect(await repository.touch(id, HOUR_MS, null)).toEqual({ outcome: 'gone' });
-      expect(await repository.create(id, change())).toEqual({ outcome: 'exists' });
+      expect(await repository.create(id, change())).toEqual({ outcome: 'ended' });
       expect(await repository.load(id)).toBeNull();
     });
 
@@ -187,6 +187,107 @@ export function describeSessionRepository(name: string, start: () => Promise<Rep
       expect(committed.outcome === 'committed' && committed.remainingMs <= 400).toBe(true);
       expect((await own.load(id))?.longestRemainingMs).toBeLessThanOrEqual(400);
       await eventually(async () => (await own.load(id)) === null);
+    });
+
+    it('a lock has one holder, who may take it again, and ends by itself', async () => {
+      const id = sid();
+      expect(await repository.lock(id, 'a', 60_000)).toBe(0);
+      expect(await repository.lock(id, 'a', 60_000)).toBe(0);
+      expect(await repository.lock(id, 'b', 60_000)).toBeGreaterThan(50_000);
+      await repository.unlock(id, 'b');
+      expect(await repository.lock(id, 'b', 60_000)).toBeGreaterThan(0);
+      await repository.unlock(id, 'a');
+      expect(await repository.lock(id, 'b', 100)).toBe(0);
+      await eventually(async () => (await repository.lock(id, 'c', 60_000)) === 0);
+    });
+
+    it('a rotated id can be read for its grace and no more: not changed, prolonged, counted, listed or created again', async () => {
+      const own = subject.open({ application: `rotate-${randomUUID()}` });
+      const id = sid();
+      await own.create(id, change({ set: { a: 1 }, userId: 'u', isSignIn: true }));
+      expect(await own.rotate(id, 400)).toBe('rotated');
+      expect(await own.rotate(id, 400)).toBe('rotated');
+      expect((await own.load(id))?.fields.get('a')).toBe('1');
+      expect(await own.commit(id, change({ set: { a: 2 } }))).toEqual({ outcome: 'gone' });
+      expect(await own.touch(id, HOUR_MS, null)).toEqual({ outcome: 'gone' });
+      expect(await own.count()).toBe(0);
+      expect(await own.listByUser('u')).toEqual([]);
+      await eventually(async () => (await own.load(id)) === null);
+      expect(await own.create(id, change())).toEqual({ outcome: 'ended' });
+      expect(await own.rotate(sid(), 400)).toBe('gone');
+    });
+
+    it("lists a user's sessions in the order of their creation, through sign-in, change of user, and the end", async () => {
+      const own = subject.open({ application: `users-${randomUUID()}` });
+      const [a, b, c] = [sid(), sid(), sid()];
+      const listed = async (user: string) => (await own.listByUser(user)).map(({ fields }) => fields.get('n'));
+      await own.create(a, change({ set: { n: 1 }, userId: 'u', isSignIn: true, about: '{"agent":"x"}' }));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await own.create(b, change({ set: { n: 2 } }));
+      await own.commit(b, change({ userId: 'u', isSignIn: true }));
+      await own.create(c, change({ set: { n: 3 }, userId: 'other', isSignIn: true }));
+      expect(await listed('u')).toEqual(['1', '2']);
+      expect((await own.listByUser('u'))[0]).toMatchObject({ userId: 'u', about: '{"agent":"x"}' });
+      await own.commit(b, change({ userId: 'other', isSignIn: true }));
+      expect(await listed('u')).toEqual(['1']);
+      expect((await listed('other')).sort()).toEqual(['2', '3']);
+      await own.destroy(a);
+      expect(await listed('u')).toEqual([]);
+      const [session] = await own.listByUser('other');
+      expect(await own.destroyStored(session?.id ?? '')).toBe('destroyed');
+      expect(await listed('other')).toHaveLength(1);
+      await own.commit(c, change({ userId: null }));
+      await own.commit(b, change({ userId: null }));
+      expect(await listed('other')).toEqual([]);
+    });
+
+    it('a user never has more sessions than he may: the one used least recently goes', async () => {
+      const own = subject.open({ application: `limit-${randomUUID()}`, userLimit: { max: 3, evict: 'oldest' } });
+      const ids = Array.from({ length: 3 }, sid);
+      for (const id of ids) {
+        await own.create(id, change({ userId: 'u', isSignIn: true }));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await own.touch(ids[0] ?? '', HOUR_MS, 'u');
+      const fourth = await own.create(sid(), change({ userId: 'u', isSignIn: true }));
+      expect(fourth).toMatchObject({ outcome: 'created' });
+      expect(fourth.outcome === 'created' && fourth.evicted).toHaveLength(1);
+      expect(await own.load(ids[1] ?? '')).toBeNull();
+      expect(await own.load(ids[0] ?? '')).not.toBeNull();
+      let most = 0;
+      const logins = Array.from({ length: 50 }, async () => {
+        await own.create(sid(), change({ userId: 'u', isSignIn: true }));
+        most = Math.max(most, (await own.listByUser('u')).length);
+      });
+      await Promise.all(logins);
+      expect(most).toBe(3);
+      expect(await own.listByUser('u')).toHaveLength(3);
+    });
+
+    it('a user never has more sessions than he may: the new one is refused, until one has ended', async () => {
+      const own = subject.open({ application: `limit-${randomUUID()}`, userLimit: { max: 2, evict: 'reject' } });
+      const ids = Array.from({ length: 50 }, sid);
+      const outcomes = await Promise.all(ids.map((id) => own.create(id, change({ userId: 'u', isSignIn: true }))));
+      expect(outcomes.filter(({ outcome }) => outcome === 'created')).toHaveLength(2);
+      expect(outcomes.filter(({ outcome }) => outcome === 'refused')).toHaveLength(48);
+      expect(await own.listByUser('u')).toHaveLength(2);
+      const other = sid();
+      await own.create(other, change());
+      expect(await own.commit(other, change({ userId: 'u', isSignIn: true }))).toEqual({ outcome: 'refused' });
+      const created = ids.filter((_, index) => outcomes[index]?.outcome === 'created');
+      await own.destroy(created[0] ?? '');
+      expect(await own.commit(other, change({ userId: 'u', isSignIn: true }))).toMatchObject({ outcome: 'committed' });
+    });
+
+    it('names an expired session to exactly one caller', async () => {
+      const application = `expire-${randomUUID()}`;
+      const [one, two] = [subject.open({ application }), subject.open({ application })];
+      const ids = Array.from({ length: 20 }, sid);
+      await Promise.all(ids.map((id) => one.create(id, change({ idleTimeoutMs: 150 }))));
+      await eventually(async () => (await one.count()) === 0);
+      const told = (await Promise.all([one.expire(), two.expire(), one.expire()])).flat();
+      expect(new Set(told).size).toBe(20);
+      expect(told).toHaveLength(20);
     });
 
     it('counts, walks and clears exactly the sessions of its application', async () => {

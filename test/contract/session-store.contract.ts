@@ -3,6 +3,7 @@ import session from 'express-session';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../lib/core/session-events.js';
 import { SessionStore } from '../../lib/store/session-store.js';
+import type { SessionStoreSettings } from '../../lib/store/session-writer.js';
 import type { RepositoryUnderTest } from './session-repository.contract.js';
 
 type Data = Record<string, unknown> & { cookie?: Record<string, unknown> };
@@ -18,15 +19,20 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
     const sid = () => randomUUID();
     const get = async (id: string) => (await store.get(id)) as unknown as Data | undefined;
 
-    const open = (settings: { idleTimeoutMs?: number; touchIntervalMs?: number; absoluteTimeoutMs?: number } = {}) =>
-      new SessionStore(subject.open({ ...settings, application }), {
+    const open = (settings: Partial<SessionStoreSettings> = {}) => {
+      const { absoluteTimeoutMs = null, userLimit = null } = settings;
+      return new SessionStore(subject.open({ absoluteTimeoutMs, userLimit, application }), {
         idleTimeoutMs: 3_600_000,
         touchIntervalMs: 60_000,
         absoluteTimeoutMs: null,
-        userId: (data) => (data as Data)['userId'] as string | undefined,
+        maxBytes: 100_000,
+        conflict: 'merge',
+        userLimit: null,
+        userId: (data) => (data as unknown as Data)['userId'] as string | undefined,
         onEvent: (event) => events.push(event),
         ...settings,
       });
+    };
 
     /** A request's live session: new, or of what is stored. */
     async function request(id: string, of: SessionStore = store, cookie: session.CookieOptions = {}): Promise<Live> {
@@ -145,7 +151,8 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       expect(await get(id)).toBeUndefined();
       expect(events).toMatchObject([{ type: 'lostWrite', fields: ['seen'], reason: 'gone' }]);
       expect(JSON.stringify(events)).not.toContain(id);
-      await expect(store.set(id, await request(id))).rejects.toMatchObject({ code: 'SESSION_STORE_ID_TAKEN' });
+      await store.set(id, await request(id));
+      expect(await get(id), 'a new session under the ended id').toBeUndefined();
     });
 
     it('SILENT LOGOUT BY AN EARLY SAVE (a peer deletes the session): a save before the touch keeps it', async () => {
@@ -251,6 +258,54 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       live['m'] = 1;
       await Promise.all([first, store.set(id, live)]);
       expect(await get(id)).toMatchObject({ n: 2, m: 1 });
+    });
+
+    it('refuses a session that is too large and names its largest field', async () => {
+      const id = sid();
+      const live = await request(id);
+      Object.assign(live, { small: 1, large: '€'.repeat(40_000) });
+      await expect(store.set(id, live)).rejects.toMatchObject({ code: 'SESSION_DATA_TOO_LARGE', field: 'large' });
+      expect(() => store.pending(live)).toThrow('maxBytes');
+      live['large'] = '€'.repeat(30_000);
+      await store.set(id, live);
+      expect(String((await get(id))?.['large'])).toHaveLength(30_000);
+    });
+
+    it('CONFLICTS (a peer lets the last one win): with `reject` a field changed by another request is refused by name', async () => {
+      const strict = open({ conflict: 'reject' });
+      const id = sid();
+      const first = await request(id, strict);
+      Object.assign(first, { a: 0, b: 0, c: 0 });
+      await strict.set(id, first);
+      const [one, two, three] = [await request(id, strict), await request(id, strict), await request(id, strict)];
+      one['a'] = 1;
+      await strict.set(id, one);
+      Object.assign(two, { a: 2, b: 2 });
+      await expect(strict.set(id, two)).rejects.toMatchObject({ code: 'SESSION_DATA_CONFLICT', fields: ['a'] });
+      delete three['a'];
+      three['d'] = 3;
+      await expect(strict.set(id, three)).rejects.toMatchObject({ fields: ['a'] });
+      expect(await get(id)).toMatchObject({ a: 1, b: 0 });
+      one['c'] = 1;
+      await strict.set(id, one);
+      expect(await get(id)).toMatchObject({ a: 1, c: 1 });
+    });
+
+    it('stores only for the holder of the lock, once a session has an owner', async () => {
+      const places = subject.open({ application });
+      const id = sid();
+      const live = await request(id);
+      live['n'] = 0;
+      await store.set(id, live);
+      expect(await places.lock(id, 'me', 60_000)).toBe(0);
+      store.setOwner(live, 'me');
+      live['n'] = 1;
+      await store.set(id, live);
+      await places.unlock(id, 'me');
+      expect(await places.lock(id, 'another', 60_000)).toBe(0);
+      live['n'] = 2;
+      await expect(store.set(id, live)).rejects.toMatchObject({ code: 'SESSION_LOCK_LOST' });
+      expect(await get(id)).toMatchObject({ n: 1 });
     });
 
     it('a session stored without a cookie opens for a request all the same', async () => {

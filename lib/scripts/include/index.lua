@@ -3,19 +3,28 @@
 --- Sessions leave the index when somebody logs in, a few each time: nobody pays for a mass expiry at once.
 local TRIM_COUNT = 16
 
-local function trim_live(live_key, now)
-  local expired = redis.call('ZRANGEBYSCORE', live_key, '-inf', string.format('%.0f', now), 'LIMIT', 0, TRIM_COUNT)
+local function trim_live(live_key, now, count)
+  local expired = redis.call('ZRANGEBYSCORE', live_key, '-inf', string.format('%.0f', now), 'LIMIT', 0, count)
   if #expired > 0 then
     redis.call('ZREM', live_key, unpack(expired))
   end
   return expired
 end
 
+--- Added to the deadline of a place that is reserved for a session which is not there yet.
+local RESERVED = 0.5
+
+--- Enters a session into its user's index, or moves it on there; the index lives as long as the last of its sessions.
 local function index_user(user_key, id, deadline, now)
-  redis.call('ZADD', user_key, string.format('%.0f', deadline), id)
+  local known = redis.call('ZSCORE', user_key, id)
+  if not known or tonumber(known) < deadline then
+    redis.call('ZADD', user_key, string.format('%.1f', deadline), id)
+  end
   redis.call('ZREMRANGEBYSCORE', user_key, '-inf', string.format('%.0f', now))
   local last = redis.call('ZRANGE', user_key, -1, -1, 'WITHSCORES')
-  redis.call('PEXPIREAT', user_key, string.format('%.0f', tonumber(last[2])))
+  if last[2] then
+    redis.call('PEXPIREAT', user_key, string.format('%.0f', math.ceil(tonumber(last[2]))))
+  end
 end
 
 --- Sets the one deadline everywhere it is kept.

@@ -1,4 +1,5 @@
---- meta: the hash field that says what a session is: `format created deadline version absolute [token…]`.
+--- meta: the hash field that says what a session is: `format created deadline version absolute seen [token…]`.
+--- `rotated ` before it: the id was given up for another one; the session can be read for its grace and no more.
 
 local FORMAT = 1
 --- Enough for every change that can be unanswered at the same time; older ones can not be replayed any more.
@@ -6,7 +7,7 @@ local MAX_TOKENS = 16
 local TOKEN_LIFE_MS = 60000
 
 local function parse_meta(text)
-  local created, deadline, version, absolute, at, tokens =
+  local created, deadline, version, absolute, seen, tokens =
     string.match(text, '^1 (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
   if not created then
     return nil
@@ -16,14 +17,14 @@ local function parse_meta(text)
     deadline = tonumber(deadline),
     version = tonumber(version),
     absolute = tonumber(absolute),
-    at = tonumber(at),
+    seen = tonumber(seen),
     tokens = tokens,
   }
 end
 
 local function format_meta(meta)
   return string.format('%d %.0f %.0f %.0f %.0f %.0f%s', FORMAT, meta.created, meta.deadline, meta.version, meta.absolute,
-    meta.at, meta.tokens)
+    meta.seen, meta.tokens)
 end
 
 --- Whether this very change has been applied already: an unanswered command is sent again.
@@ -32,10 +33,10 @@ local function has_token(tokens, token)
 end
 
 local function add_token(meta, token, now)
-  if now - meta.at > TOKEN_LIFE_MS then
+  if now - meta.seen > TOKEN_LIFE_MS then
     meta.tokens = ''
   end
-  meta.at = now
+  meta.seen = now
   meta.tokens = meta.tokens .. ' ' .. token
   local size = (#token + 1) * MAX_TOKENS
   if #meta.tokens > size then

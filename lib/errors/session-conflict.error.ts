@@ -1,0 +1,21 @@
+import { SessionError } from './session.error.js';
+
+/**
+ * Somebody else changed the same fields since this request loaded its session, and `conflict` is `'reject'`; nothing was stored.
+ * Over HTTP: 409.
+ *
+ * @public
+ */
+export class SessionConflictError extends SessionError {
+  override readonly code = 'SESSION_DATA_CONFLICT';
+
+  constructor(
+    /** The top-level fields. */
+    readonly fields: readonly string[],
+  ) {
+    super(
+      `Another request changed ${fields.map((field) => `"${field}"`).join(', ')} of this session meanwhile; nothing was stored. ` +
+        'Load the session again and repeat the change.',
+    );
+  }
+}

@@ -1,0 +1,82 @@
+import type { SessionChange } from '../core/session-record.js';
+import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
+import * as scripts from '../scripts/scripts.generated.js';
+import type { RedisScriptCalls } from './redis-script-calls.js';
+import type { UserLimit } from './session-repository.js';
+
+/** How long a place is kept for a session that is about to be stored; longer than any operation may take. */
+const RESERVATION_MS = 60_000;
+
+/** One entry of a user's index. @internal */
+export interface UserIndexEntry {
+  readonly id: string;
+  /** A place that a login has reserved: its session need not be there yet. */
+  readonly isReserved: boolean;
+}
+
+/**
+ * Which sessions are whose. Where all keys share one slot the scripts that store a session keep its user's index too. In
+ * Cluster it lives elsewhere: a session is entered before it is written and taken out after it has ended, so the index may
+ * name one that has gone, and never misses one that lives.
+ *
+ * @internal
+ */
+export class RedisUserIndex {
+  constructor(
+    private readonly calls: RedisScriptCalls,
+    private readonly layout: RedisKeyLayout,
+    private readonly limit: UserLimit | null,
+  ) {}
+
+  /** The key that a script keeps along with the session, if it can. */
+  keyFor(userId: string | null): readonly string[] {
+    return userId !== null && this.layout.isSingleSlot ? [this.layout.user(userId)] : [];
+  }
+
+  /**
+   * Prepares the index for a session that is about to be stored with this user; `null` when he may have no more sessions, else
+   * the stored ids of those that have to end first.
+   */
+  async prepare(keys: SessionKeys, change: SessionChange): Promise<readonly string[] | null> {
+    const { userId, idleTimeoutMs, isSignIn } = change;
+    if (userId === null || idleTimeoutMs <= 0) return [];
+    if (isSignIn && this.limit) return this.admit(keys, userId, this.limit);
+    if (!this.layout.isSingleSlot) await this.enter(keys, userId, isSignIn ? RESERVATION_MS : idleTimeoutMs, isSignIn);
+    return [];
+  }
+
+  /** Completes the index once a session that got its user by this change is stored. */
+  async complete(keys: SessionKeys, change: SessionChange): Promise<void> {
+    const { userId, idleTimeoutMs, isSignIn } = change;
+    if (userId === null || idleTimeoutMs <= 0 || !isSignIn || this.layout.isSingleSlot) return;
+    await this.enter(keys, userId, idleTimeoutMs, false);
+  }
+
+  /** Enters a live session for its new deadline, before that is moved. */
+  async prolong(keys: SessionKeys, userId: string | null, idleTimeoutMs: number): Promise<void> {
+    if (userId !== null && !this.layout.isSingleSlot) await this.enter(keys, userId, idleTimeoutMs, false);
+  }
+
+  /** Takes out a session that has ended or has another user now. */
+  async remove(id: string, userId: string): Promise<void> {
+    if (userId !== '') await this.calls.number(scripts.unindexUser, [this.layout.user(userId)], [id]);
+  }
+
+  /** All entries of a user. */
+  async entries(userId: string): Promise<readonly UserIndexEntry[]> {
+    const list = await this.calls.texts(scripts.listUser, [this.layout.user(userId)]);
+    return list.flatMap((id, index) =>
+      index % 2 === 0 ? [{ id, isReserved: !Number.isInteger(Number(list[index + 1])) }] : [],
+    );
+  }
+
+  private async enter(keys: SessionKeys, userId: string, lifeMs: number, isReserved: boolean): Promise<void> {
+    await this.calls.number(scripts.indexUser, [this.layout.user(userId)], [keys.id, lifeMs, isReserved ? 1 : 0]);
+  }
+
+  private async admit(keys: SessionKeys, userId: string, { max, evict }: UserLimit): Promise<readonly string[] | null> {
+    const args = [keys.id, RESERVATION_MS, max, evict === 'oldest' ? 1 : 0];
+    const reply = await this.calls.change(scripts.admitSession, [this.layout.user(userId)], args);
+    return reply.done ? reply.rest.map(String) : null;
+  }
+}

@@ -1,0 +1,25 @@
+import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { createSessionLink } from '../../lib/redis/redis-link.factory.js';
+import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
+import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
+import type { RepositoryUnderTest } from './session-repository.contract.js';
+
+/** Repositories on one real Redis, with as many buckets as Cluster would have or with one. */
+export async function redisPlaces(bucketCount: number): Promise<RepositoryUnderTest> {
+  const server = await startRedisServer();
+  const { redis } = resolveStoreOptions({ application: 'contract', redis: { host: server.host, port: server.port } });
+  const link = createSessionLink(redis);
+  return {
+    open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) =>
+      new RedisSessionRepository(link, new RedisKeyLayout(application, bucketCount), {
+        absoluteTimeoutMs,
+        userLimit,
+        tombstoneMs: 60_000,
+      }),
+    stop: async () => {
+      await link.close();
+      await server.stop();
+    },
+  };
+}
