@@ -10,16 +10,22 @@ const LEVELS = [
   ['options'],
   ['redis', 'scripts'],
   ['store'],
-  ['http', 'health', 'metrics', 'monitor', 'websockets', 'migration', 'testing'],
+  ['http', 'health', 'metrics', 'monitor', 'websockets', 'migration'],
 ];
+
+/** Above the root files: it stands on the finished module. */
+const TOP = 'testing';
+
+const FOLDERS = [...LEVELS.flat(), TOP];
 
 const ENTRY_FOLDERS = 'health|metrics|monitor|websockets|migration|testing';
 
 /** Peers that an application may not have. */
-const OPTIONAL_PEERS = '^node_modules/(@nestjs/(terminus|websockets|platform-socket\\.io)|prom-client|socket\\.io|ws)/';
+const OPTIONAL_PEERS =
+  '(^|/)node_modules/(@nestjs/(terminus|websockets|platform-socket\\.io)|prom-client|socket\\.io|ws)/';
 
 /** @param {string} name @returns {string} the package, or its types */
-const vendor = (name) => `^node_modules/(@types/)?${name}/`;
+const vendor = (name) => `(^|/)node_modules/(@types/)?${name}/`;
 
 const onlyDown = LEVELS.flatMap((level, index) =>
   level.map((folder) => {
@@ -38,6 +44,20 @@ module.exports = {
   forbidden: [
     ...onlyDown,
     {
+      name: 'testing-imports-no-entry',
+      comment: 'lib/testing stands on the module itself, not on other entries of the package.',
+      severity: 'error',
+      from: { path: '^lib/testing/' },
+      to: { path: `^lib/(${ENTRY_FOLDERS})/`, pathNot: '^lib/testing/' },
+    },
+    {
+      name: 'root-imports-no-entry',
+      comment: 'The main entry must not load what an application reaches through another entry.',
+      severity: 'error',
+      from: { path: '^lib/[^/]+\\.ts$' },
+      to: { path: `^lib/(${ENTRY_FOLDERS})/` },
+    },
+    {
       name: 'no-cycles',
       comment: 'Files that import each other cannot be understood, tested or loaded one at a time.',
       severity: 'error',
@@ -48,7 +68,7 @@ module.exports = {
       name: 'known-folders-only',
       comment: 'A new folder needs a place in the levels; utils, common and helpers are no places.',
       severity: 'error',
-      from: { path: '^lib/[^/]+/', pathNot: `^lib/(${LEVELS.flat().join('|')})/` },
+      from: { path: '^lib/[^/]+/', pathNot: `^lib/(${FOLDERS.join('|')})/` },
       to: {},
     },
     {
@@ -80,10 +100,11 @@ module.exports = {
       to: { path: vendor('ioredis'), dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'express-session-only-in-adapter-and-middleware',
-      comment: 'All that knows the request cycle of express-session stays in two places; an `import type` is free.',
+      name: 'express-session-only-in-adapter-and-cycle',
+      comment:
+        'All that knows express-session stays in its adapter, its cycle and its cookie; an `import type` is free.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: ['^lib/store/session-store\\.ts$', '^lib/http/[^/]*middleware[^/]*\\.ts$'] },
+      from: { path: '^lib/', pathNot: ['^lib/store/session-store\\.ts$', '^lib/http/session-(cycle|cookie)\\.ts$'] },
       to: { path: vendor('express-session'), dependencyTypesNot: ['type-only'] },
     },
     {
