@@ -20,7 +20,10 @@ describe('the last line of npm test', () => {
   });
 
   it('counts a file that cannot be loaded, or whose set-up fails, as a failure', () => {
-    const report = { success: false, testResults: [file('passed', 'passed'), file('failed'), file('failed', 'skipped')] };
+    const report = {
+      success: false,
+      testResults: [file('passed', 'passed'), file('failed'), file('failed', 'skipped')],
+    };
     expect(countVitest(report, 1)).toMatchObject({ passed: 1, failed: 2 });
   });
 
