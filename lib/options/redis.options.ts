@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from 'node:tls';
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 
 /** Where a Sentinel listens. @public */
@@ -9,24 +10,64 @@ export interface SentinelAddressOptions {
 }
 
 /** Settings of a connection to a data node that every topology shares; ioredis's names. @public */
-export type RedisNodeOptions = Pick<
-  RedisOptions,
-  'username' | 'password' | 'db' | 'tls' | 'family' | 'connectionName' | 'keepAlive' | 'noDelay' | 'protocol'
->;
+export interface RedisNodeOptions {
+  /** ACL user; without it Redis takes `password` as that of the user `default`. */
+  readonly username?: string | undefined;
+  /** Password of the data nodes. */
+  readonly password?: string | undefined;
+  /** Number of the database; a Cluster has only 0. @defaultValue 0 */
+  readonly db?: number | undefined;
+  /** TLS to the data nodes; `{}` for Node's own settings. */
+  readonly tls?: ConnectionOptions | undefined;
+  /** 4 or 6: addresses of that version only; 0: either. @defaultValue 0 */
+  readonly family?: number | undefined;
+  /** Name of the connection in `CLIENT LIST`. */
+  readonly connectionName?: string | undefined;
+  /** Pause before the first TCP keep-alive probe; 0 leaves it to the system. @unit milliseconds */
+  readonly keepAlive?: number | undefined;
+  /** Whether small packets are sent at once. @defaultValue true */
+  readonly noDelay?: boolean | undefined;
+  /** Version of Redis's protocol. @defaultValue 2 */
+  readonly protocol?: 2 | 3 | undefined;
+}
 
-/** How long the link waits, and what for. All in milliseconds. @public */
+/** How long the link waits, and what for. @public */
 export interface RedisLinkOptions {
-  /** Whole time an operation may take, retries and failover included; then 503. @defaultValue 10000 @unit milliseconds */
+  /**
+   * Whole time an operation may take, retries and failover included; then 503.
+   *
+   * @defaultValue 10000
+   * @unit milliseconds
+   * @range 10 … 600000
+   */
   readonly operationTimeoutMs?: number | undefined;
-  /** Time one attempt on one connection may take; then the connection is given up. @defaultValue 1000 @unit milliseconds */
+  /**
+   * Time one attempt on one connection may take; then the connection is given up.
+   *
+   * @defaultValue 1000, at most `operationTimeoutMs`
+   * @unit milliseconds
+   * @range 10 … operationTimeoutMs
+   */
   readonly attemptTimeoutMs?: number | undefined;
-  /** Time to open a TCP or TLS connection. @defaultValue 500 @unit milliseconds */
+  /**
+   * Time to open a TCP or TLS connection.
+   *
+   * @defaultValue 500, at most `operationTimeoutMs`
+   * @unit milliseconds
+   * @range 10 … operationTimeoutMs
+   */
   readonly connectTimeoutMs?: number | undefined;
-  /** Time a Sentinel has to answer. @defaultValue 300 @unit milliseconds */
+  /**
+   * Time a Sentinel has to answer.
+   *
+   * @defaultValue 300, at most `operationTimeoutMs`
+   * @unit milliseconds
+   * @range 10 … operationTimeoutMs
+   */
   readonly sentinelTimeoutMs?: number | undefined;
-  /** Operations that may wait at the same time; beyond that they fail at once. @defaultValue 10000 */
+  /** Operations that may wait at the same time; beyond that they fail at once. @defaultValue 10000 @range 1 … 1000000 */
   readonly maxWaitingCount?: number | undefined;
-  /** Bytes of arguments that may wait at the same time. @defaultValue 67108864 @unit bytes */
+  /** Bytes of arguments that may wait at the same time. @defaultValue 67108864 @unit bytes @range 1024 … 17179869184 */
   readonly maxWaitingBytes?: number | undefined;
 }
 
@@ -41,9 +82,9 @@ export interface SentinelRedisOptions extends RedisNodeOptions, RedisLinkOptions
   /** Password for the Sentinels (`password` is for the data nodes). */
   readonly sentinelPassword?: string | undefined;
   /** TLS to the Sentinels (`tls` is for the data nodes). */
-  readonly sentinelTLS?: RedisOptions['sentinelTLS'];
+  readonly sentinelTLS?: ConnectionOptions | undefined;
   /** Addresses as Sentinel tells them, to addresses this process can reach: an object by `host:port`, or a function. */
-  readonly natMap?: RedisOptions['natMap'];
+  readonly natMap?: RedisOptions['natMap'] | undefined;
 }
 
 /** One Redis server at a fixed address. @public */
@@ -57,8 +98,8 @@ export interface StandaloneRedisOptions extends RedisNodeOptions, RedisLinkOptio
 }
 
 /** A Redis Cluster. @public */
-export interface ClusterRedisOptions extends RedisLinkOptions {
-  /** Seeds. */
+export interface ClusterRedisOptions extends RedisNodeOptions, RedisLinkOptions {
+  /** Seeds: `{ host, port }`, `'host:port'`, or a port of this machine. */
   readonly cluster: readonly ClusterNode[];
   /** ioredis's own Cluster options, over ours. */
   readonly clusterOptions?: ClusterOptions | undefined;
@@ -74,31 +115,47 @@ export interface ClientRedisOptions extends RedisLinkOptions {
 
 /**
  * Where the sessions live: options of one topology, an ioredis client, or a URL (`redis://`, `rediss://`,
- * `redis+sentinel://user:pass@h1:26379,h2:26379/name?db=0`, `rediss+sentinel://`, `redis+cluster://h1,h2`).
+ * `redis+sentinel://user:pass@h1:26379,h2:26379/name?db=0`, `rediss+sentinel://`, `redis+cluster://h1,h2`,
+ * `rediss+cluster://`, `redis+unix:///path`).
  *
  * @public
  */
 export type SessionRedisOptions =
-  | SentinelRedisOptions
-  | StandaloneRedisOptions
-  | ClusterRedisOptions
-  | ClientRedisOptions
-  | Redis
-  | Cluster
-  | string;
+  SentinelRedisOptions | StandaloneRedisOptions | ClusterRedisOptions | ClientRedisOptions | Redis | Cluster | string;
 
 /** How safe a change is before it is acknowledged. @public */
 export type SessionDurability = 'primary' | 'replicated' | 'replicated-strict';
 
+/** How the primary is found: what is left of the options of one topology once defaults are in place. @internal */
+export type ResolvedRedisTopology =
+  | {
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+      readonly name: string;
+      readonly sentinelUsername?: string | undefined;
+      readonly sentinelPassword?: string | undefined;
+      readonly sentinelTLS?: ConnectionOptions | undefined;
+      readonly natMap?: RedisOptions['natMap'] | undefined;
+      readonly node: RedisNodeOptions;
+    }
+  | {
+      readonly kind: 'standalone';
+      readonly host: string;
+      readonly port: number;
+      readonly path?: string | undefined;
+      readonly node: RedisNodeOptions;
+    }
+  | {
+      readonly kind: 'cluster';
+      readonly seeds: readonly { readonly host: string; readonly port: number }[];
+      /** As given; settings of the nodes are in its `redisOptions`. */
+      readonly options: ClusterOptions;
+      readonly buckets: number;
+    }
+  | { readonly kind: 'client'; readonly client: Redis | Cluster };
+
 /** The one form that all others are resolved to. @internal */
-export type ResolvedRedisOptions = Required<RedisLinkOptions> & {
-  readonly topology:
-    | { readonly kind: 'sentinel'; readonly sentinels: readonly Required<SentinelAddressOptions>[]; readonly name: string;
-        readonly sentinelUsername?: string | undefined; readonly sentinelPassword?: string | undefined;
-        readonly sentinelTLS?: RedisOptions['sentinelTLS']; readonly natMap?: RedisOptions['natMap'];
-        readonly node: RedisNodeOptions }
-    | { readonly kind: 'standalone'; readonly host: string; readonly port: number; readonly path?: string | undefined; readonly node: RedisNodeOptions }
-    | { readonly kind: 'cluster'; readonly seeds: readonly ClusterNode[]; readonly options: ClusterOptions; readonly buckets: number }
-    | { readonly kind: 'client'; readonly client: Redis | Cluster };
+export type ResolvedRedisOptions = { readonly [K in keyof RedisLinkOptions]-?: number } & {
+  readonly topology: ResolvedRedisTopology;
   readonly durability: SessionDurability;
 };

@@ -1,15 +1,43 @@
 import type { MiddlewareConsumer } from '@nestjs/common';
-import type { CookieOptions, SessionData, Store } from 'express-session';
+import type { SessionData, Store } from 'express-session';
+import type { SessionEventListener } from '../core/session-events.js';
 import type { SessionDurability, SessionRedisOptions } from './redis.options.js';
 
 type MiddlewareConfigProxy = ReturnType<MiddlewareConsumer['apply']>;
 
-/** The cookie that carries the session's id. @public */
-export interface SessionCookieOptions extends Omit<CookieOptions, 'signed' | 'encode' | 'expires' | 'sameSite'> {
+/**
+ * The cookie that carries the session's id: express-session's options.
+ *
+ * @remarks
+ * An object only: for one request's cookie change `session.cookie`. What is not taken: `expires` (one date for all sessions),
+ * `signed` and `encode` (always so).
+ *
+ * @public
+ */
+export interface SessionCookieOptions {
   /** @defaultValue 'connect.sid', express-session's, so that a move keeps everybody logged in */
   readonly name?: string | undefined;
-  /** `'auto'`: `none` on a secure connection, else `lax`. @defaultValue 'lax' */
-  readonly sameSite?: CookieOptions['sameSite'] | 'auto';
+  /** Requests below this path carry the cookie. @defaultValue '/' */
+  readonly path?: string | undefined;
+  /** Hosts that get the cookie; without it only the one that set it. */
+  readonly domain?: string | undefined;
+  /** Whether scripts in the page cannot read it. @defaultValue true */
+  readonly httpOnly?: boolean | undefined;
+  /** Whether it goes over TLS only; `'auto'`: when the request came in by TLS. @defaultValue 'auto' */
+  readonly secure?: boolean | 'auto' | undefined;
+  /** `'auto'`: `none` on a secure connection, else `lax`. `true` is `strict`. @defaultValue 'lax' */
+  readonly sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined;
+  /**
+   * Life of the cookie and of the session, instead of `idleTimeoutMs`; without it the cookie ends with the browser.
+   *
+   * @unit milliseconds
+   * @range 1 … 31536000000
+   */
+  readonly maxAge?: number | undefined;
+  /** Whether it is kept apart for each embedding site (CHIPS). */
+  readonly partitioned?: boolean | undefined;
+  /** Which cookies a browser drops last. */
+  readonly priority?: 'low' | 'medium' | 'high' | undefined;
 }
 
 /** Options that `RedisSessionStore` and `SessionModule` share. @public */
@@ -28,7 +56,7 @@ export interface SessionStoreOptions {
    */
   readonly idleTimeoutMs?: number | undefined;
   /**
-   * Longest life of a session, however busy; never slides. Without it there is no such limit.
+   * Longest life of a session, however busy; never slides. Without it there is no such limit. Not with `store`.
    *
    * @unit milliseconds
    * @range idleTimeoutMs … 31536000000
@@ -39,12 +67,23 @@ export interface SessionStoreOptions {
    *
    * @defaultValue a tenth of the idle timeout, at most 60000
    * @unit milliseconds
+   * @range 0 … idleTimeoutMs - 1
    */
   readonly touchIntervalMs?: number | undefined;
   /** Where the sessions live; without it in this process. */
   readonly redis?: SessionRedisOptions | undefined;
   /** @defaultValue 'replicated' with Sentinel, else 'primary' */
   readonly durability?: SessionDurability | undefined;
+  /** Whose session it is; enables sign-out everywhere and limits per user. */
+  readonly userId?: ((session: Partial<SessionData>) => string | number | null | undefined) | undefined;
+}
+
+/** Options of `RedisSessionStore`, the store without the module. @public */
+export interface RedisSessionStoreOptions extends SessionStoreOptions {
+  /** Where the sessions live. */
+  readonly redis: SessionRedisOptions;
+  /** Takes what happens to sessions; without it nobody is told. */
+  readonly onEvent?: SessionEventListener | undefined;
 }
 
 /** Options of `SessionModule.forRoot`. @public */
@@ -60,10 +99,8 @@ export interface SessionModuleOptions extends SessionStoreOptions {
   readonly rolling?: boolean | undefined;
   /** Makes the id of a new session. @defaultValue express-session's: 24 random bytes */
   readonly genid?: ((req: unknown) => string) | undefined;
-  /** Whose session it is; enables sign-out everywhere and limits per user. */
-  readonly userId?: ((session: Partial<SessionData>) => string | number | null | undefined) | undefined;
   /** Routes the session covers. @defaultValue every route, with or without a global prefix */
-  readonly forRoutes?: Parameters<MiddlewareConfigProxy['forRoutes']> | undefined;
+  readonly forRoutes?: readonly Parameters<MiddlewareConfigProxy['forRoutes']>[number][] | undefined;
   /** Routes it leaves alone. */
-  readonly exclude?: Parameters<MiddlewareConfigProxy['exclude']> | undefined;
+  readonly exclude?: readonly Parameters<MiddlewareConfigProxy['exclude']>[number][] | undefined;
 }

@@ -1,0 +1,136 @@
+import type * as z from 'zod';
+import { OptionFaults } from './option-faults.js';
+import { SESSION_NAME_HINTS, STORE_NAME_HINTS } from './option-names.js';
+import { describeKind, describeValue, peek } from './option-values.js';
+import { resolveCookieOptions } from './resolve-cookie-options.js';
+import { resolveRedisOptions } from './resolve-redis-options.js';
+import { resolveSecrets } from './resolve-secrets.js';
+import type { ResolvedSessionOptions, ResolvedStoreOptions } from './resolved-session.options.js';
+import { SESSION_DEFAULTS } from './session.defaults.js';
+import { registrationSchema, sessionSchema, storeSchema } from './session-options.schema.js';
+
+/** What of the surroundings decides over options. @internal */
+export interface SessionEnvironment {
+  /** Whether what is merely unwise in development is a fault. */
+  readonly isProduction: boolean;
+  /** Whether `isGlobal` may stand among the options, as it does in `forRoot`. */
+  readonly isRegistration?: boolean | undefined;
+}
+
+type GivenOptions = Partial<z.output<typeof sessionSchema>>;
+
+/**
+ * Checks the module's options and adds what is missing; changes nothing that it was given.
+ *
+ * @param options - as the application gave them: an object or an instance of a class
+ * @param environment - where the application runs
+ * @throws SessionConfigurationError when an option is wrong; lists all faults with their paths.
+ * @internal
+ */
+export function resolveSessionOptions(options: unknown, environment: SessionEnvironment): ResolvedSessionOptions {
+  const faults = new OptionFaults();
+  const given = faults.check(environment.isRegistration ? registrationSchema : sessionSchema, options, {
+    path: '',
+    hints: SESSION_NAME_HINTS,
+  });
+  if (faults.has('') && Object.keys(given).length === 0) faults.throwIfAny([]);
+  const secrets = resolveSecrets(given.secret, environment.isProduction, faults);
+  const cookie = resolveCookieOptions(given.cookie, faults);
+  const life = resolveLife(given, faults);
+  const redis = given.redis === undefined ? null : resolveRedisOptions(given.redis, given.durability, faults);
+  checkPlace(given, faults);
+  const forRoutes = checkRoutes(given.forRoutes, 'forRoutes', faults);
+  const exclude = checkRoutes(given.exclude, 'exclude', faults);
+  faults.throwIfAny(Object.keys(registrationSchema.shape));
+  return Object.freeze({
+    ...life,
+    secrets,
+    cookie,
+    redis,
+    store: given.store ?? null,
+    proxy: given.proxy,
+    rolling: given.rolling ?? SESSION_DEFAULTS.rolling,
+    genid: given.genid,
+    forRoutes,
+    exclude,
+  });
+}
+
+/**
+ * Checks the options of a store without the module and adds what is missing; changes nothing that it was given.
+ *
+ * @param options - as the application gave them
+ * @throws SessionConfigurationError when an option is wrong; lists all faults with their paths.
+ * @internal
+ */
+export function resolveStoreOptions(options: unknown): ResolvedStoreOptions {
+  const faults = new OptionFaults();
+  const given = faults.check(storeSchema, options, { path: '', hints: STORE_NAME_HINTS });
+  if (faults.has('') && Object.keys(given).length === 0) faults.throwIfAny([]);
+  const life = resolveLife(given, faults);
+  if (given.redis === undefined) {
+    faults.add('redis', 'is missing: it must be options, an ioredis client or a URL (redis://…, redis+sentinel://…).');
+  }
+  const redis = resolveRedisOptions(given.redis, given.durability, faults);
+  faults.throwIfAny(Object.keys(storeSchema.shape));
+  return Object.freeze({ ...life, redis, onEvent: given.onEvent });
+}
+
+function resolveLife(
+  given: Pick<GivenOptions, keyof GivenOptions & keyof z.output<typeof storeSchema>>,
+  faults: OptionFaults,
+) {
+  const { application = '', absoluteTimeoutMs = null, userId } = given;
+  const idleTimeoutMs = given.idleTimeoutMs ?? SESSION_DEFAULTS.idleTimeoutMs;
+  const { maxTouchIntervalMs, touchIntervalPart } = SESSION_DEFAULTS;
+  const touchIntervalMs =
+    given.touchIntervalMs ?? Math.min(Math.floor(idleTimeoutMs * touchIntervalPart), maxTouchIntervalMs);
+  if (!faults.has('idleTimeoutMs')) {
+    const idle = `idleTimeoutMs (${idleTimeoutMs}${given.idleTimeoutMs === undefined ? ', its default' : ''})`;
+    if (absoluteTimeoutMs !== null && absoluteTimeoutMs < idleTimeoutMs) {
+      faults.add(
+        'absoluteTimeoutMs',
+        `must be at least ${idle}, not ${absoluteTimeoutMs}: else no session could be idle for so long.`,
+      );
+    }
+    if (touchIntervalMs >= idleTimeoutMs) {
+      faults.add(
+        'touchIntervalMs',
+        `must be less than ${idle}, not ${touchIntervalMs}: else a session in use could expire.`,
+      );
+    }
+  }
+  return { application, idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs, userId };
+}
+
+/** Where the sessions live decides which options there are. */
+function checkPlace(given: GivenOptions, faults: OptionFaults): void {
+  const { store, redis, durability } = given;
+  if (store !== undefined && redis !== undefined) {
+    faults.add('store', 'stands beside redis: sessions live in one place. Give one or the other.');
+  }
+  if (store !== undefined) {
+    const remedy = 'has no effect with a store of your own; leave it out';
+    if (durability !== undefined) faults.add('durability', `${remedy}, or give redis instead of store.`);
+    if (given.idleTimeoutMs !== undefined)
+      faults.add('idleTimeoutMs', `${remedy}, and say cookie.maxAge or the store's own time to live.`);
+    if (given.absoluteTimeoutMs !== undefined)
+      faults.add('absoluteTimeoutMs', `${remedy}, or give redis instead of store.`);
+    if (given.touchIntervalMs !== undefined)
+      faults.add('touchIntervalMs', `${remedy}, or give redis instead of store.`);
+  } else if (redis === undefined && durability !== undefined && durability !== 'primary') {
+    faults.add(
+      'durability',
+      `cannot be '${durability}' without redis: sessions in this process have no replica. Give redis.`,
+    );
+  }
+}
+
+function checkRoutes<T>(routes: readonly T[] | undefined, path: string, faults: OptionFaults): readonly T[] {
+  routes?.forEach((route, index) => {
+    const isRoute = typeof route === 'function' || typeof route === 'string' || typeof peek(route, 'path') === 'string';
+    const shown = typeof route === 'object' ? describeKind(route) : describeValue(route);
+    if (!isRoute) faults.add(`${path}[${index}]`, `must be a path, { path, method } or a controller, not ${shown}.`);
+  });
+  return Object.freeze([...(routes ?? [])]);
+}

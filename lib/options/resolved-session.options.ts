@@ -1,0 +1,49 @@
+import type { Store } from 'express-session';
+import type { SessionEventListener } from '../core/session-events.js';
+import type { ResolvedRedisOptions } from './redis.options.js';
+import type { SessionCookieOptions, SessionModuleOptions } from './session.options.js';
+
+/** The cookie with its defaults in place. @internal */
+export interface ResolvedCookieOptions extends SessionCookieOptions {
+  readonly name: string;
+  readonly path: string;
+  readonly httpOnly: boolean;
+  readonly secure: boolean | 'auto';
+  readonly sameSite: NonNullable<SessionCookieOptions['sameSite']>;
+}
+
+/** What the module and the store alone have in common. @internal */
+interface ResolvedLifeOptions {
+  readonly application: string;
+  /** @unit milliseconds */
+  readonly idleTimeoutMs: number;
+  /** `null`: a session lives as long as it is used. @unit milliseconds */
+  readonly absoluteTimeoutMs: number | null;
+  /** @unit milliseconds */
+  readonly touchIntervalMs: number;
+  readonly userId: SessionModuleOptions['userId'];
+}
+
+/** Options of `RedisSessionStore`, checked, complete and frozen. @internal */
+export interface ResolvedStoreOptions extends ResolvedLifeOptions {
+  readonly redis: ResolvedRedisOptions;
+  readonly onEvent: SessionEventListener | undefined;
+}
+
+/** Options of `SessionModule`, checked, complete and frozen. @internal */
+export interface ResolvedSessionOptions extends ResolvedLifeOptions {
+  /** The first signs, all verify; never empty. */
+  readonly secrets: readonly [string, ...string[]];
+  readonly cookie: ResolvedCookieOptions;
+  /** `null`: the sessions live in this process, or in `store`. */
+  readonly redis: ResolvedRedisOptions | null;
+  /** The application's own store, or `null`. */
+  readonly store: Store | null;
+  /** `undefined`: Express's `trust proxy` decides. */
+  readonly proxy: boolean | undefined;
+  readonly rolling: boolean;
+  readonly genid: SessionModuleOptions['genid'];
+  /** Empty: every route. */
+  readonly forRoutes: NonNullable<SessionModuleOptions['forRoutes']>;
+  readonly exclude: NonNullable<SessionModuleOptions['exclude']>;
+}

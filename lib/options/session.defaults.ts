@@ -1,0 +1,82 @@
+/**
+ * Every value that an option has when it is not given: the only place where defaults are written. Limits stand beside them.
+ *
+ * @internal
+ */
+export const SESSION_DEFAULTS = Object.freeze({
+  /** 20 minutes, as ASP.NET and IIS have it; OWASP's session management guide says 15 to 30 for low-risk applications. */
+  idleTimeoutMs: 1_200_000,
+  /** Most a deadline may lag behind: a minute is what an operator who counts live sessions expects to see. */
+  maxTouchIntervalMs: 60_000,
+  /** The lag as a part of the idle timeout: a tenth cuts nine of ten writes of a busy user and shortens a session by at most that. */
+  touchIntervalPart: 0.1,
+  /** express-session's name, path and `httpOnly`, so that a move keeps everybody logged in; the rest as OWASP advises. */
+  cookie: Object.freeze({
+    name: 'connect.sid',
+    path: '/',
+    httpOnly: true,
+    /** Secure wherever the request came in by TLS: plain HTTP in development goes on working. */
+    secure: 'auto',
+    /** What browsers assume when nothing is said; written, because not all do. */
+    sameSite: 'lax',
+  } as const),
+  /** express-session's: the cookie is sent when it is new or changed. */
+  rolling: false,
+  /** Nest's own forRoot modules that serve a whole application (config, logger) are global. */
+  isGlobal: true,
+  redis: Object.freeze({
+    host: '127.0.0.1',
+    /** IANA: redis. */
+    port: 6379,
+    /** redis.io, Sentinel's documentation. */
+    sentinelPort: 26_379,
+    /** Longer than the failover of a Sentinel set with `down-after-milliseconds` of up to 5 s; shorter than a user's patience. */
+    operationTimeoutMs: 10_000,
+    /** Over a hundred times a slow answer within one site; so a frozen node costs a second. */
+    attemptTimeoutMs: 1000,
+    /** Recovery from an isolated primary: 3.1 s with 500 ms, 11.2 s with ioredis's 10 s (measured). */
+    connectTimeoutMs: 500,
+    /** "A few hundred milliseconds": redis.io, guidelines for Sentinel clients. */
+    sentinelTimeoutMs: 300,
+    /** A thousand changes per second, held for a whole operation timeout. */
+    maxWaitingCount: 10_000,
+    /** 64 MiB: what an application server can spare while it waits. */
+    maxWaitingBytes: 67_108_864,
+    /** Even over the nodes of any Cluster of a usual size; a count is as many commands. */
+    buckets: 64,
+  }),
+});
+
+/**
+ * Slots over which an installation is spread when a Cluster client is given instead of options.
+ *
+ * @internal
+ */
+export const DEFAULT_CLUSTER_BUCKETS = SESSION_DEFAULTS.redis.buckets;
+
+/**
+ * Ranges that options are checked against.
+ *
+ * @internal
+ */
+export const SESSION_LIMITS = Object.freeze({
+  /** Long enough for an installation's name; short enough to repeat in every key. */
+  applicationLength: 64,
+  /** A second: what is below is seconds mistaken for milliseconds. */
+  minIdleTimeoutMs: 1000,
+  /** 365 days; RFC 6265bis lets browsers cut a cookie's life to 400. */
+  maxLifeMs: 31_536_000_000,
+  /** 256 bits as base64, by `openssl rand -base64 32`, have 44 characters; 32 of them are 192 bits. */
+  productionSecretLength: 32,
+  developmentSecretLength: 8,
+  /** Below this the event loop alone is late. */
+  minTimeoutMs: 10,
+  /** 10 minutes: nobody waits longer for a page. */
+  maxTimeoutMs: 600_000,
+  maxWaitingCount: 1_000_000,
+  minWaitingBytes: 1024,
+  /** 16 GiB. */
+  maxWaitingBytes: 17_179_869_184,
+  maxBuckets: 1024,
+  maxPort: 65_535,
+});
