@@ -1,0 +1,201 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isBackground, traceCommands } from '../redis-meter.js';
+import type { CommandTrace } from '../redis-meter.js';
+import type { LoadResult, Operation } from './load.js';
+import { logIn, runInSequence, runLoad } from './load.js';
+import type { Cell, CellGroup, HttpPlan } from './plan.js';
+import { groupsOf } from './plan.js';
+import type { ServerProcess } from './server-process.js';
+import { startServer, VariantMissingError } from './server-process.js';
+import type { BenchServers, ServerPlace } from './servers.js';
+import type { Variant } from './variants.js';
+
+/** One measurement: a variant on a cell in one fresh process. */
+export interface HttpSample extends Cell, LoadResult {
+  readonly variant: string;
+  readonly round: number;
+  /** Of the server process per request. @unit microseconds */
+  readonly cpuMicros: number;
+  /** What Redis did per request, or `null` without Redis. */
+  readonly redis: RedisPerRequest | null;
+  /** CPU of load generator while it ran, as a share of its core: near 1 it is the bottleneck. */
+  readonly loadShare: number;
+  readonly rssBytes: number;
+}
+
+export interface RedisPerRequest {
+  /** Sent by clients, connections' upkeep included. */
+  readonly commands: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** @unit microseconds */
+  readonly cpuMicros: number;
+}
+
+/** Figures that are the same in every run: one connection, one request after the other. */
+export interface ExactSample {
+  readonly variant: string;
+  readonly operation: Operation;
+  readonly bytes: number;
+  /** Per request, by name. */
+  readonly sent: Readonly<Record<string, number>>;
+  readonly inScripts: Readonly<Record<string, number>>;
+  readonly commands: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface HttpResults {
+  readonly samples: readonly HttpSample[];
+  readonly exact: readonly ExactSample[];
+  readonly skipped: readonly { readonly variant: string; readonly reason: string }[];
+}
+
+interface Context {
+  readonly plan: HttpPlan;
+  readonly servers: BenchServers;
+  readonly profileDirectory: string | undefined;
+  readonly samples: HttpSample[];
+  readonly exact: ExactSample[];
+  readonly skipped: Map<string, string>;
+  /** What a variant sends itself for an operation; `INFO` counts what its scripts do as well. */
+  readonly sentNames: Map<string, Set<string>>;
+}
+
+/** Requests under way at the end of a stretch are let go and end by themselves. */
+const SETTLE_MS = 60;
+
+/** Measures all variants on all cells, round by round, each time in a fresh process. */
+export async function runHttpBench(options: {
+  readonly plan: HttpPlan;
+  readonly variants: readonly Variant[];
+  readonly servers: BenchServers;
+  readonly profileDirectory?: string | undefined;
+  readonly progress: (text: string) => void;
+}): Promise<HttpResults> {
+  const { plan, variants, servers, profileDirectory, progress } = options;
+  const context: Context = { plan, servers, profileDirectory, samples: [], exact: [], skipped: new Map(), sentNames: new Map() };
+  for (let round = 0; round < plan.rounds; round += 1) {
+    for (const group of groupsOf(plan)) {
+      // Another one goes first each round, so that no drift of the machine favours anybody.
+      for (const variant of rotated(variants, round)) {
+        if (group.isDelayed && variant.uses === 'nothing') continue;
+        if (context.skipped.has(variant.name)) continue;
+        progress(`round ${round + 1}/${plan.rounds}  ${group.bytes / 1_024} KB${group.isDelayed ? ' +5 ms' : ''}  ${variant.label}`);
+        await measureGroup(context, variant, group, round);
+      }
+    }
+  }
+  const skipped = [...context.skipped].map(([variant, reason]) => ({ variant, reason }));
+  return { samples: context.samples, exact: context.exact, skipped };
+}
+
+async function measureGroup(context: Context, variant: Variant, group: CellGroup, round: number): Promise<void> {
+  const place = context.servers.placeOf(variant, group.isDelayed);
+  await place.meter.flush();
+  let server: ServerProcess;
+  try {
+    server = await startServer({ variant: variant.name, redis: place.target }, context.profileDirectory);
+  } catch (error) {
+    if (!(error instanceof VariantMissingError) || variant.mayBeMissing !== true) throw error;
+    context.skipped.set(variant.name, error.message);
+    return;
+  }
+  try {
+    const connections = Math.max(...group.cells.map((cell) => cell.connections));
+    const cookies = await logIn(server.origin, connections, group.bytes);
+    if (round === 0 && variant.uses !== 'nothing') await measureExactly(context, variant, group, place, server, cookies[0] ?? '');
+    for (const [index, cell] of group.cells.entries()) {
+      const load = { ...cell, origin: server.origin, cookies: cookies.slice(0, cell.connections) };
+      // The first cell of a process pays for the compiling of everything.
+      await runLoad({ ...load, durationMs: index === 0 ? context.plan.warmUpMs : context.plan.warmUpMs / 4 });
+      context.samples.push(await measureCell(context, variant, cell, round, place, server, load.cookies));
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function measureExactly(
+  context: Context,
+  variant: Variant,
+  group: CellGroup,
+  { primary, meter }: ServerPlace,
+  { origin }: ServerProcess,
+  cookie: string,
+): Promise<void> {
+  const { exactCount } = context.plan;
+  for (const operation of new Set(group.cells.map((cell) => cell.operation))) {
+    const run = (): Promise<void> => runInSequence(origin, operation, exactCount, cookie, group.bytes);
+    await run();
+    const trace = await traceCommands(primary, run);
+    context.sentNames.set(`${variant.name} ${operation}`, new Set(trace.sent.keys()));
+    const { used } = await meter.during(run);
+    if (group.isDelayed) continue;
+    context.exact.push({
+      variant: variant.name,
+      operation,
+      bytes: group.bytes,
+      ...perRequest(trace, exactCount),
+      bytesIn: used.bytesIn / exactCount,
+      bytesOut: used.bytesOut / exactCount,
+    });
+  }
+}
+
+function perRequest({ sent, inScripts }: CommandTrace, count: number): Pick<ExactSample, 'sent' | 'inScripts' | 'commands'> {
+  const divided = (calls: ReadonlyMap<string, number>): Record<string, number> =>
+    Object.fromEntries([...calls].map(([name, value]) => [name, value / count]));
+  return {
+    sent: divided(sent),
+    inScripts: divided(inScripts),
+    commands: [...sent.values()].reduce((sum, value) => sum + value, 0) / count,
+  };
+}
+
+async function measureCell(
+  context: Context,
+  variant: Variant,
+  cell: Cell,
+  round: number,
+  { meter }: ServerPlace,
+  server: ServerProcess,
+  cookies: readonly string[],
+): Promise<HttpSample> {
+  const before = await server.usage();
+  const { result, used } = await meter.during(async () => {
+    const [start, cpu] = [performance.now(), process.cpuUsage()];
+    const load = await runLoad({ ...cell, origin: server.origin, cookies, durationMs: context.plan.measureMs });
+    const { user, system } = process.cpuUsage(cpu);
+    const loadShare = (user + system) / 1_000 / (performance.now() - start);
+    await delay(SETTLE_MS);
+    return { ...load, loadShare };
+  });
+  const after = await server.usage();
+  const requests = after.requests - before.requests;
+  const sentNames = context.sentNames.get(`${variant.name} ${cell.operation}`);
+  const commands = [...used.calls]
+    .filter(([name]) => isBackground(name) || sentNames?.has(name.split('|')[0] ?? name))
+    .reduce((sum, [, calls]) => sum + calls, 0);
+  return {
+    ...cell,
+    ...result,
+    variant: variant.name,
+    round,
+    cpuMicros: (after.cpuMicros - before.cpuMicros) / requests,
+    rssBytes: after.rssBytes,
+    redis:
+      variant.uses === 'nothing'
+        ? null
+        : {
+            commands: commands / requests,
+            bytesIn: used.bytesIn / requests,
+            bytesOut: used.bytesOut / requests,
+            cpuMicros: used.cpuMicros / requests,
+          },
+  };
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  return items.map((_, index) => items[(index + by) % items.length]!);
+}

@@ -1,0 +1,90 @@
+import type { Operation } from './load.js';
+
+/** One thing to measure; every variant is measured on it. */
+export interface Cell {
+  readonly operation: Operation;
+  /** JSON bytes of a session. */
+  readonly bytes: number;
+  readonly connections: number;
+  /** Whether Redis is behind the slow network. */
+  readonly isDelayed: boolean;
+}
+
+/** How thoroughly the HTTP bench measures. */
+export interface HttpPlan {
+  /** Fresh processes per variant and group of cells. */
+  readonly rounds: number;
+  readonly cells: readonly Cell[];
+  /** @unit milliseconds */
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Requests of the exact part, one after the other. */
+  readonly exactCount: number;
+}
+
+const KB = 1_024;
+const SIZES = [0.5 * KB, 4 * KB, 32 * KB];
+const EVERYTHING: readonly Operation[] = ['read', 'change', 'login', 'mix'];
+const READ_AND_CHANGE: readonly Operation[] = ['read', 'change'];
+
+/** A few seconds: shows that everything runs. */
+export const SMOKE: HttpPlan = {
+  rounds: 1,
+  cells: [...cross(['read', 'change', 'login', 'mix'], [0.5 * KB], [8]), ...cross(['read'], [32 * KB], [8], true)],
+  warmUpMs: 50,
+  measureMs: 150,
+  exactCount: 20,
+};
+
+/** A first look, in minutes. */
+export const QUICK: HttpPlan = {
+  rounds: 3,
+  cells: [...cross(READ_AND_CHANGE, [0.5 * KB, 32 * KB], [32]), ...cross(['read'], [4 * KB], [32], true)],
+  warmUpMs: 600,
+  measureMs: 900,
+  exactCount: 50,
+};
+
+/** Every size, every operation, every number of connections and both networks, though not every combination of them. */
+export const FULL: HttpPlan = {
+  rounds: 7,
+  cells: [
+    ...cross(EVERYTHING, SIZES, [32]),
+    ...cross(READ_AND_CHANGE, [4 * KB], [1, 256]),
+    ...cross(READ_AND_CHANGE, [4 * KB], [1, 32, 256], true),
+  ],
+  warmUpMs: 1_500,
+  measureMs: 2_000,
+  exactCount: 200,
+};
+
+/** Every combination; a night's work. */
+export const ALL: HttpPlan = {
+  ...FULL,
+  cells: [...cross(EVERYTHING, SIZES, [1, 32, 256]), ...cross(EVERYTHING, SIZES, [1, 32, 256], true)],
+};
+
+/** Cells that one server process can serve, in the order in which it does. */
+export interface CellGroup {
+  readonly bytes: number;
+  readonly isDelayed: boolean;
+  readonly cells: readonly Cell[];
+}
+
+export function groupsOf(plan: HttpPlan): readonly CellGroup[] {
+  const groups = new Map<string, { bytes: number; isDelayed: boolean; cells: Cell[] }>();
+  for (const cell of plan.cells) {
+    const { bytes, isDelayed } = cell;
+    const key = `${bytes} ${isDelayed}`;
+    const group = groups.get(key) ?? { bytes, isDelayed, cells: [] };
+    group.cells.push(cell);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function cross(operations: readonly Operation[], sizes: readonly number[], connections: readonly number[], isDelayed = false): Cell[] {
+  return sizes.flatMap((bytes) =>
+    connections.flatMap((count) => operations.map((operation) => ({ operation, bytes, connections: count, isDelayed }))),
+  );
+}

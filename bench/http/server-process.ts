@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { spawnChild } from '../../tools/redis-lab/child-processes.js';
+import { pinnedTo } from '../machine.js';
+import type { ServerMessage, ServerSettings, Usage } from './server-protocol.js';
+
+/** A running server process of one variant. */
+export interface ServerProcess {
+  readonly origin: string;
+  usage(): Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+/** The variant cannot run: its feature is not in this build. */
+export class VariantMissingError extends Error {}
+
+const SERVER_CORE = 0;
+const SERVER = fileURLToPath(new URL('server.ts', import.meta.url));
+const START_TIMEOUT_MS = 20_000;
+
+/**
+ * Starts a fresh process on the server's core.
+ *
+ * @param profileDirectory - where a CPU profile of its whole life is written at its end
+ * @throws VariantMissingError when it refuses to start
+ */
+export async function startServer(settings: ServerSettings, profileDirectory?: string): Promise<ServerProcess> {
+  const profile = profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
+  const child = spawnChild(process.execPath, [...profile, '--import', 'tsx/esm', SERVER, JSON.stringify(settings)], {
+    prefix: pinnedTo(SERVER_CORE),
+    ipc: true,
+    env: { ...process.env, NODE_ENV: 'production', TSX_TSCONFIG_PATH: fileURLToPath(new URL('../tsconfig.json', import.meta.url)) },
+  });
+  let output = '';
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const waiting: ((message: ServerMessage) => void)[] = [];
+  child.on('message', (message: ServerMessage) => waiting.shift()?.(message));
+  const receive = (): Promise<ServerMessage> =>
+    new Promise((resolve, reject) => {
+      const fail = (): void => reject(new Error(`the server of ${settings.variant} ended or is silent:\n${output}`));
+      const timer = setTimeout(fail, START_TIMEOUT_MS);
+      child.once('exit', fail);
+      waiting.push((message) => {
+        clearTimeout(timer);
+        child.off('exit', fail);
+        resolve(message);
+      });
+    });
+
+  const started = await receive();
+  if (started.type === 'failed') throw new VariantMissingError(started.reason);
+  if (started.type !== 'ready') throw new Error(`unexpected ${started.type}`);
+  return {
+    origin: `http://127.0.0.1:${started.port}`,
+    usage: async () => {
+      child.send('usage');
+      const message = await receive();
+      if (message.type !== 'usage') throw new Error(`unexpected ${message.type}`);
+      return message;
+    },
+    stop: async () => {
+      if (child.exitCode !== null) return;
+      const exited = once(child, 'exit');
+      child.send('stop');
+      const killer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await exited;
+      clearTimeout(killer);
+      if (output !== '') process.stderr.write(`[${settings.variant}] ${output}`);
+    },
+  };
+}
