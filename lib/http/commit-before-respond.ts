@@ -187,7 +187,8 @@ class ResponseGuard {
   private swallow(name: ResponseMethodName, args: Arguments): unknown {
     const callback = args.findLast((arg) => typeof arg === 'function') as ((error?: Error) => void) | undefined;
     if (callback && name === 'end') this.response.once('finish', callback);
-    if (callback && name === 'write') process.nextTick(callback, new Error('The session could not be stored: the response was replaced.'));
+    if (callback && name === 'write')
+      process.nextTick(callback, new Error('The session could not be stored: the response was replaced.'));
     return name === 'write' ? false : this.response;
   }
 }
@@ -205,7 +206,9 @@ function isHeadersObject(arg: unknown): arg is OutgoingHttpHeaders {
 function validateHead(args: Arguments): void {
   const [status] = args;
   if (typeof status !== 'number' || status < 100 || status > 999) {
-    throw Object.assign(new RangeError(`Invalid status code: ${String(status)}`), { code: 'ERR_HTTP_INVALID_STATUS_CODE' });
+    throw Object.assign(new RangeError(`Invalid status code: ${String(status)}`), {
+      code: 'ERR_HTTP_INVALID_STATUS_CODE',
+    });
   }
   for (const [name, value] of Object.entries(args.find(isHeadersObject) ?? {})) {
     validateHeaderName(name);

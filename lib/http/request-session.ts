@@ -110,9 +110,11 @@ export class RequestSession {
   /** Ends the request's session and gives it a new one. */
   regenerate(done: Done): void {
     this.end(this.request.sessionID as string, (error) => {
-      done(thrownBy(() => {
-        this.start.generate(this.request);
-      }) ?? error);
+      done(
+        thrownBy(() => {
+          this.start.generate(this.request);
+        }) ?? error,
+      );
     });
   }
 
@@ -131,9 +133,11 @@ export class RequestSession {
       // express-session's own words: applications match them.
       if (!data) return done(new Error('failed to load session'));
       const found = data;
-      done(thrownBy(() => {
-        this.remember(store.createSession(request as never, found));
-      }));
+      done(
+        thrownBy(() => {
+          this.remember(store.createSession(request as never, found));
+        }),
+      );
     });
   }
 

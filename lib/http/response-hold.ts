@@ -89,7 +89,11 @@ export function holdResponse(response: ServerResponse, onClose: () => void): Res
 function overlay(target: object, properties: PropertyDescriptorMap): () => void {
   const before = Object.keys(properties).map((name) => [name, Object.getOwnPropertyDescriptor(target, name)] as const);
   for (const [name, property] of Object.entries(properties)) {
-    Object.defineProperty(target, name, { configurable: true, ...('value' in property && { writable: true }), ...property });
+    Object.defineProperty(target, name, {
+      configurable: true,
+      ...('value' in property && { writable: true }),
+      ...property,
+    });
   }
   return () => {
     for (const [name, property] of before) {

@@ -26,7 +26,8 @@ export class SessionCommitInterceptor implements NestInterceptor {
       // Also what the handler's own calls of the session threw.
       catchError((error: unknown) => {
         if (!response.headersSent) {
-          for (const [name, text] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, text);
+          for (const [name, text] of Object.entries(sessionErrorResponse(error).headers))
+            response.setHeader(name, text);
         }
         return throwError(() => sessionHttpException(error));
       }),

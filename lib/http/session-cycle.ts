@@ -155,7 +155,10 @@ class ExpressSessionCycle {
         return sessionErrorResponse(error);
       },
       failedLate: (error) => {
-        this.logger.error(`A session could not be stored after its response had begun. ${messageOf(error)}`, stackOf(error));
+        this.logger.error(
+          `A session could not be stored after its response had begun. ${messageOf(error)}`,
+          stackOf(error),
+        );
       },
     };
   }

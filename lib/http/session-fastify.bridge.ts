@@ -7,7 +7,10 @@ import { SessionContext } from './session-context.js';
 /** What is used of a Fastify instance. */
 interface FastifyLike {
   hasRequestDecorator(name: string): boolean;
-  decorateRequest(name: string, accessor: { getter(this: FastifyRequestLike): unknown; setter?(this: FastifyRequestLike, value: unknown): void }): void;
+  decorateRequest(
+    name: string,
+    accessor: { getter(this: FastifyRequestLike): unknown; setter?(this: FastifyRequestLike, value: unknown): void },
+  ): void;
   addHook(name: 'preValidation', hook: (request: FastifyRequestLike, reply: unknown, done: () => void) => void): void;
 }
 

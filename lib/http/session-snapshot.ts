@@ -28,7 +28,11 @@ export class SessionSnapshot {
 export function snapshotOf(session: LiveSession): SessionSnapshot {
   const { cookie, ...fields } = session;
   const parts = Object.entries(fields).map(([name, value]) => textOf(name, value));
-  const { expires: _expires, originalMaxAge, ...attributes } = (cookie as { toJSON?(): typeof cookie }).toJSON?.() ?? cookie;
+  const {
+    expires: _expires,
+    originalMaxAge,
+    ...attributes
+  } = (cookie as { toJSON?(): typeof cookie }).toJSON?.() ?? cookie;
   return new SessionSnapshot(`${parts.join(',')}|${JSON.stringify(attributes)}`, originalMaxAge);
 }
 

@@ -12,12 +12,19 @@ type ParameterOf<Target, Key extends keyof Target, Index extends number> = Targe
   ? Parameters[Index]
   : never;
 
-/** What a wrong use of a decorator shows in the compiler's message. @public */
-export interface SessionParameterMismatch<Value, Parameter> {
-  /** The decorator hands this to the parameter, */
-  readonly 'the decorator gives': Value;
-  /** and the parameter cannot take it: a wrong type, or `| undefined` is missing. */
-  readonly 'the parameter takes': Parameter;
+/**
+ * What the compiler's message names when a parameter cannot take what its decorator gives: a wrong type, or `| undefined` is
+ * missing.
+ *
+ * @typeParam Given - what the decorator gives
+ * @typeParam Taken - what the parameter takes
+ * @public
+ */
+export interface SessionParameterMismatch<Given, Taken> {
+  /** The decorator gives this, */
+  readonly given: Given;
+  /** which the parameter cannot take. */
+  readonly taken: Taken;
 }
 
 /**

@@ -191,32 +191,35 @@ const WAYS: readonly Way[] = [
 ];
 
 describe.each(PLATFORMS)('a response on %s', (platform) => {
-  it.each(WAYS)('leaves only when its session is stored: $path', async ({ path, method = 'POST', status, text, length }) => {
-    const store = new ScriptedStore();
-    const { client } = await startHttpApp({ platform, store, controllers: [WaysToAnswer] });
-    const browser = client();
-    const release = store.hold('set');
-    let hasArrived = false;
-    const answer = browser.send(path, { method }).then((result) => {
-      hasArrived = true;
-      return result;
-    });
-    const head = browser; // one connection: the next request waits for the first
-    await expect.poll(() => store.count('set')).toBe(1);
-    await delay(50);
-    expect(hasArrived).toBe(false);
-    expect(store.sessions.size).toBe(0);
-    release();
+  it.each(WAYS)(
+    'leaves only when its session is stored: $path',
+    async ({ path, method = 'POST', status, text, length }) => {
+      const store = new ScriptedStore();
+      const { client } = await startHttpApp({ platform, store, controllers: [WaysToAnswer] });
+      const browser = client();
+      const release = store.hold('set');
+      let hasArrived = false;
+      const answer = browser.send(path, { method }).then((result) => {
+        hasArrived = true;
+        return result;
+      });
+      const head = browser; // one connection: the next request waits for the first
+      await expect.poll(() => store.count('set')).toBe(1);
+      await delay(50);
+      expect(hasArrived).toBe(false);
+      expect(store.sessions.size).toBe(0);
+      release();
 
-    const { status: seen, text: body, setCookie, isComplete } = await answer;
-    expect(seen).toBe(status);
-    expect(isComplete).toBe(true);
-    if (text !== undefined) expect(body).toBe(text);
-    if (length !== undefined) expect(body).toHaveLength(length);
-    expect(setCookie).toHaveLength(1);
-    expect((await head.get('/seen')).json).toEqual({ mark: 'changed' });
-    expect(store.count('set')).toBe(1);
-  });
+      const { status: seen, text: body, setCookie, isComplete } = await answer;
+      expect(seen).toBe(status);
+      expect(isComplete).toBe(true);
+      if (text !== undefined) expect(body).toBe(text);
+      if (length !== undefined) expect(body).toHaveLength(length);
+      expect(setCookie).toHaveLength(1);
+      expect((await head.get('/seen')).json).toEqual({ mark: 'changed' });
+      expect(store.count('set')).toBe(1);
+    },
+  );
 
   it.each(WAYS)(
     'is an error without a cookie when its session could not be stored: $path',

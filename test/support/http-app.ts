@@ -70,7 +70,12 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
             ...(proxy !== undefined && { proxy }),
             rolling,
           })
-        : createSessionCycle({ options: { ...options, secrets, cookie, proxy, rolling, genid }, store, context, logger });
+        : createSessionCycle({
+            options: { ...options, secrets, cookie, proxy, rolling, genid },
+            store,
+            context,
+            logger,
+          });
       consumer.apply(middleware).forRoutes({ path: '/{*splat}', method: RequestMethod.ALL });
     }
   }
