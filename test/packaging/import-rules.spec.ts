@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-interface Configuration extends IFlattenedRuleSet {
-  readonly forbidden: { name: string }[];
+interface Configuration {
+  readonly forbidden: NonNullable<IFlattenedRuleSet['forbidden']>;
   readonly options: ICruiseOptions;
 }
 
@@ -93,7 +93,7 @@ const violations = async () => {
     ...rest,
     baseDir: tree,
     validate: true,
-    ruleSet: { forbidden } as IFlattenedRuleSet,
+    ruleSet: { forbidden },
   });
   return (result.output as ICruiseResult).summary.violations.map(({ rule, from }) => `${rule.name}: ${from}`);
 };
