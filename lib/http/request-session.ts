@@ -25,6 +25,7 @@ export interface CycleRequest extends IncomingMessage {
 /** A store that can say itself what a live session needs. @internal */
 export interface InspectingStore extends Store {
   pending(session: object): 'nothing' | 'touch' | 'changes';
+  rotate(sid: string, graceMs: number, callback: Done): void;
 }
 
 /** What a cycle knows of a request's session when it starts. @internal */
@@ -107,15 +108,15 @@ export class RequestSession {
     this.end(session.id, done);
   }
 
-  /** Ends the request's session and gives it a new one. */
-  regenerate(done: Done): void {
-    this.end(this.request.sessionID as string, (error) => {
-      done(
-        thrownBy(() => {
-          this.start.generate(this.request);
-        }) ?? error,
-      );
-    });
+  /** Ends the request's session, or gives up its id for `graceMs` from now, and gives the request a new one. */
+  regenerate(done: Done, graceMs = 0): void {
+    const renew = (error?: unknown): void => {
+      const thrown = thrownBy(() => {
+        this.start.generate(this.request);
+      });
+      done(thrown ?? error);
+    };
+    this.end(this.request.sessionID as string, renew, graceMs);
   }
 
   /** Loads the session again; the request has a new object for it afterwards. */
@@ -200,11 +201,13 @@ export class RequestSession {
     return this.isTouchOwed && typeof this.store.touch === 'function' ? 'touch' : 'nothing';
   }
 
-  private end(sid: string, done: Done): void {
+  private end(sid: string, done: Done, graceMs = 0): void {
+    const { store } = this;
     this.unended = sid;
     this.run(
       (ended) => {
-        this.store.destroy(sid, ended);
+        if (graceMs > 0 && isInspecting(store)) store.rotate(sid, graceMs, ended);
+        else store.destroy(sid, ended);
       },
       (error) => {
         this.failure = error;

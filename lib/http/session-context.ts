@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import type { SessionData } from 'express-session';
+import { RequestSession } from './request-session.js';
 import type { CycleRequest } from './request-session.js';
 import type { LiveSession } from './session.types.js';
 
@@ -15,17 +16,23 @@ import type { LiveSession } from './session.types.js';
 @Injectable()
 export class SessionContext {
   private readonly requests = new AsyncLocalStorage<CycleRequest>();
-  private readonly covered = new WeakSet<IncomingMessage>();
 
   /** Runs a callback, and all that it starts, for a raw request. @internal */
   run<T>(request: IncomingMessage, callback: () => T): T {
-    this.covered.add(request);
     return this.requests.run(request, callback);
   }
 
-  /** Whether a raw request has been run here. @internal */
-  covers(request: IncomingMessage): boolean {
-    return this.covered.has(request);
+  /** Gives the current request's session a new id; the old one can be read for `graceMs`. @internal */
+  regenerate(graceMs: number): Promise<void> {
+    const request = this.requests.getStore();
+    const session = request && RequestSession.of(request);
+    if (!session) return Promise.reject(new Error('There is no request whose session could get a new id.'));
+    return new Promise((resolve, reject) => {
+      session.regenerate((error) => {
+        if (error === undefined) resolve();
+        else reject(error as Error);
+      }, graceMs);
+    });
   }
 
   /**

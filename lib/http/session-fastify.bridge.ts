@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { CycleRequest } from './request-session.js';
-import { SessionContext } from './session-context.js';
 
 /** What is used of a Fastify instance. */
 interface FastifyLike {
@@ -11,7 +10,6 @@ interface FastifyLike {
     name: string,
     accessor: { getter(this: FastifyRequestLike): unknown; setter?(this: FastifyRequestLike, value: unknown): void },
   ): void;
-  addHook(name: 'preValidation', hook: (request: FastifyRequestLike, reply: unknown, done: () => void) => void): void;
 }
 
 interface FastifyRequestLike {
@@ -19,17 +17,14 @@ interface FastifyRequestLike {
 }
 
 /**
- * Brings the session from Node's request, where middleware runs under Fastify, to Fastify's own: `request.session` for `@Session()`
- * and passport, and the async context, which Fastify loses while it reads a body.
+ * Brings the session from Node's request, where middleware runs under Fastify, to Fastify's own, where Nest's `@Session()`,
+ * guards and passport look for it.
  *
  * @internal
  */
 @Injectable()
 export class SessionFastifyBridge implements OnModuleInit {
-  constructor(
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(SessionContext) private readonly context: SessionContext,
-  ) {}
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
 
   onModuleInit(): void {
     const { httpAdapter } = this.host as Partial<HttpAdapterHost>;
@@ -47,9 +42,5 @@ export class SessionFastifyBridge implements OnModuleInit {
         },
       });
     }
-    fastify.addHook('preValidation', (request, _reply, done) => {
-      if (this.context.covers(request.raw)) this.context.run(request.raw, done);
-      else done();
-    });
   }
 }

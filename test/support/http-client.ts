@@ -85,6 +85,24 @@ export class HttpClient {
     });
   }
 
+  /** Posts JSON in several packets; resolves with the body of the response. */
+  sendInParts(path: string, parts: readonly string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(parts.join('')) };
+      const request = startRequest(`${this.url}${path}`, { method: 'POST', agent: this.agent, headers });
+      request.on('response', (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += String(chunk))).on('end', () => resolve(text));
+      });
+      request.on('error', reject);
+      const write = ([part, ...rest]: readonly string[]): void => {
+        if (part === undefined) request.end();
+        else request.write(part, () => setTimeout(write, 10, rest));
+      };
+      write(parts);
+    });
+  }
+
   close(): void {
     this.agent.destroy();
   }
