@@ -95,5 +95,7 @@ function explain(error: unknown, timeoutMs: number): string {
       : `No usable primary answered within ${timeoutMs} ms (${error.code}).`;
   }
   const code = error instanceof Error ? /^[A-Z][A-Z0-9_]{2,}(?= |$)/.exec(error.message)?.[0] : undefined;
-  return code === undefined ? 'The check failed; the cause is in the debug log.' : `The server refused the check (${code}).`;
+  return code === undefined
+    ? 'The check failed; the cause is in the debug log.'
+    : `The server refused the check (${code}).`;
 }

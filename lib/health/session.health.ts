@@ -117,12 +117,11 @@ export class SessionHealthIndicator {
     if (!isCounted) {
       return undefined;
     }
-    const { length } = store;
-    if (typeof length !== 'function') {
+    if (typeof store.length !== 'function') {
       return null;
     }
     return promised<number>((done) => {
-      length.call(store, done);
+      store.length?.(done);
     });
   }
 

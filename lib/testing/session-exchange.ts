@@ -1,7 +1,7 @@
+import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { finished } from 'node:stream/promises';
 
 /** What stands for the client's connection: takes every byte, sends none. */
 class TestSocket extends Duplex {
@@ -34,7 +34,8 @@ export class SessionExchange {
 
   /** Ends the response as a handler would; resolves with the lines of `Set-Cookie` once all of it has been sent. */
   async end(): Promise<readonly string[]> {
-    const sent = finished(this.response);
+    // Only a server closes a response: there is no `close` to wait for.
+    const sent = once(this.response, 'finish');
     this.response.end();
     await sent;
     return [this.response.getHeader('set-cookie') ?? []].flat().map(String);

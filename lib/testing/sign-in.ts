@@ -10,8 +10,8 @@ import { promised } from '../store/callback.js';
 import { sessionIdIn } from './session-cookie.reader.js';
 import { SessionExchange } from './session-exchange.js';
 
-/** What a session holds, without its cookie. @public */
-export type SessionTestData = Partial<Omit<SessionData, 'cookie'>>;
+/** What a session holds; its cookie is the middleware's matter. @public */
+export type SessionTestData = Partial<SessionData> & { readonly cookie?: never };
 
 /** A session made by {@link signInAs}. @public */
 export interface SignedIn {
@@ -34,7 +34,7 @@ export interface SignedIn {
 export async function signInAs(app: INestApplicationContext, data: SessionTestData): Promise<SignedIn> {
   const { cookie } = optionsOf(app);
   const cycle = app.get<SessionCycle>(SESSION_CYCLE, { strict: false });
-  const exchange = new SessionExchange(cookie.path ?? '/', cookie.secure === true);
+  const exchange = new SessionExchange(cookie.path, cookie.secure === true);
   const request: typeof exchange.request & { session?: LiveSession | null } = exchange.request;
   await promised<void>((done) => {
     cycle(request, exchange.response, done);

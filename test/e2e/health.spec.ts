@@ -45,7 +45,10 @@ type SessionsModule = NonNullable<ModuleMetadata['imports']>[number];
 const apps: INestApplication[] = [];
 
 /** An application with a health route over these sessions. */
-async function startApp(sessions: SessionsModule, health: SessionsModule = SessionHealthModule): Promise<INestApplication> {
+async function startApp(
+  sessions: SessionsModule,
+  health: SessionsModule = SessionHealthModule,
+): Promise<INestApplication> {
   @Module({ imports: [sessions, TerminusModule, health], controllers: [HealthController] })
   class AppModule {}
   const app = await NestFactory.create(AppModule, { logger: false });
@@ -88,7 +91,9 @@ describe('health of sessions behind Sentinel', () => {
 
   beforeAll(async () => {
     topology = await startSentinelTopology({ nodeAuth: NODE_USER, sentinelAuth: SENTINEL_USER });
-    app = await startApp(SessionModule.forRoot({ application: 'health', secret: SECRET, redis: topology.redisOptions }));
+    app = await startApp(
+      SessionModule.forRoot({ application: 'health', secret: SECRET, redis: topology.redisOptions }),
+    );
   });
 
   afterAll(async () => {
@@ -131,7 +136,11 @@ describe('health of sessions behind Sentinel', () => {
     await replica?.kill();
 
     const health = await untilHealth(app, 'degraded', isDegraded);
-    expect(health).toMatchObject({ httpStatus: 200, overall: 'degraded', sessions: { liveSessions: 1, degraded: true } });
+    expect(health).toMatchObject({
+      httpStatus: 200,
+      overall: 'degraded',
+      sessions: { liveSessions: 1, degraded: true },
+    });
     expect(health.sessions.reasons).toContain('No replica is online.');
 
     await replica?.restart();
@@ -184,7 +193,12 @@ describe('health of sessions behind Sentinel', () => {
   it('works for a module that is not global', async () => {
     @Module({
       imports: [
-        SessionModule.forRoot({ application: 'health-local', secret: SECRET, redis: topology.redisOptions, isGlobal: false }),
+        SessionModule.forRoot({
+          application: 'health-local',
+          secret: SECRET,
+          redis: topology.redisOptions,
+          isGlobal: false,
+        }),
       ],
       exports: [SessionModule],
     })
@@ -246,7 +260,8 @@ describe('health of sessions in a standalone Redis', () => {
 describe('health of sessions elsewhere', () => {
   afterEach(closeApps);
 
-  const withStore = (store: session.Store) => startApp(SessionModule.forRoot({ application: 'health', secret: SECRET, store }));
+  const withStore = (store: session.Store) =>
+    startApp(SessionModule.forRoot({ application: 'health', secret: SECRET, store }));
 
   it('is up in this process, with the count', async () => {
     const app = await startApp(SessionModule.forRoot({ application: 'health', secret: SECRET }));

@@ -119,7 +119,8 @@ describe('signInAs', () => {
     const signedIn = await signInAs(app, ANN);
     expect(signedIn.cookie).toMatch(/^portal\.sid=/);
 
-    const readerWith = (secret: string) => startApp(SessionTestingModule.forRoot({ secret, cookie: { name: 'portal.sid' }, store }));
+    const readerWith = (secret: string) =>
+      startApp(SessionTestingModule.forRoot({ secret, cookie: { name: 'portal.sid' }, store }));
     const [first, second] = [await readerWith(secrets[0]!), await readerWith(secrets[1]!)];
     expect(await meOf(first, signedIn.cookie)).toEqual(ANN);
     expect(await meOf(second, signedIn.cookie)).toEqual({ user: null, cart: null });
@@ -166,7 +167,13 @@ describe('readSession', () => {
     const { cookie, sid } = await signInAs(app, ANN);
     const signature = cookie.slice('connect.sid='.length);
 
-    for (const source of [sid, cookie, signature, `theme=dark; ${cookie}; a=b`, ['a=b; Path=/', `${cookie}; Path=/; HttpOnly`]]) {
+    for (const source of [
+      sid,
+      cookie,
+      signature,
+      `theme=dark; ${cookie}; a=b`,
+      ['a=b; Path=/', `${cookie}; Path=/; HttpOnly`],
+    ]) {
       expect(await readSession(app, source)).toMatchObject(ANN);
     }
   });
@@ -174,7 +181,8 @@ describe('readSession', () => {
   it('answers null for an unknown id and for cookies without a session', async () => {
     const app = await startApp(SessionTestingModule.forRoot());
 
-    for (const source of ['nobody', 'theme=dark', '', [], 'connect.sid=']) expect(await readSession(app, source)).toBeNull();
+    for (const source of ['nobody', 'theme=dark', '', [], 'connect.sid='])
+      expect(await readSession(app, source)).toBeNull();
   });
 });
 
@@ -190,7 +198,10 @@ describe('clearSessions', () => {
 
 describe('SessionTestingModule', () => {
   it('keeps the sessions of two applications apart', async () => {
-    const [one, other] = [await startApp(SessionTestingModule.forRoot()), await startApp(SessionTestingModule.forRoot())];
+    const [one, other] = [
+      await startApp(SessionTestingModule.forRoot()),
+      await startApp(SessionTestingModule.forRoot()),
+    ];
     const { cookie } = await signInAs(one, ANN);
 
     expect(await meOf(other, cookie)).toEqual({ user: null, cart: null });

@@ -80,7 +80,11 @@ describe('a health check of sessions in Redis', () => {
 
   it.each<[string, Scene, RegExp]>([
     ['no replica is known', { inspect: { replicas: [] } }, /No replica is online/],
-    ['the only replica is offline', { inspect: { replicas: [{ address: 'r:1', lagBytes: 9, online: false }] } }, /No replica/],
+    [
+      'the only replica is offline',
+      { inspect: { replicas: [{ address: 'r:1', lagBytes: 9, online: false }] } },
+      /No replica/,
+    ],
     ['fewer replicas are online than wanted', { options: { minReplicasCount: 2 } }, /Only 1 of 2/],
     ['the quorum is lost', { inspect: { sentinels: { known: 3, reachable: 1, quorum: false } } }, /cannot agree/],
     ['no Sentinel answers', { inspect: { sentinels: { known: 3, reachable: 0, quorum: null } } }, /No Sentinel/],
@@ -94,7 +98,10 @@ describe('a health check of sessions in Redis', () => {
   });
 
   it.each<[string, Scene]>([
-    ['nobody asks for a replica outside Sentinel', { status: { mode: 'standalone' }, inspect: { replicas: [], sentinels: null } }],
+    [
+      'nobody asks for a replica outside Sentinel',
+      { status: { mode: 'standalone' }, inspect: { replicas: [], sentinels: null } },
+    ],
     ['no replica is wanted', { inspect: { replicas: [] }, options: { minReplicasCount: 0 } }],
     ['memory has no limit', { inspect: { maxMemoryBytes: null } }],
     ['one Sentinel of three is away', { inspect: { sentinels: { known: 3, reachable: 2, quorum: true } } }],
