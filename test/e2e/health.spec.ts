@@ -106,6 +106,8 @@ describe('health of sessions behind Sentinel', () => {
     for (const server of servers) if (server.frozen) server.thaw();
     await Promise.all(servers.filter((server) => !server.running).map((server) => server.restart()));
     await topology.whenStable(30_000);
+    // Sentinels know each other before they count each other in again.
+    await untilHealth(app, 'up after the repair', isUp);
   });
 
   it('is up with primary, replica, Sentinels, quorum and the count of live sessions, and tells no secret', async () => {
