@@ -2,7 +2,7 @@
 /**
  * The lab panel: sends requests that change the session, shows how long each took, and lets one break Redis meanwhile.
  *
- * Every request writes its number into one of 16 fields of the session and reads all of them. What an answer has
+ * Every request writes the time into one of 16 fields of the session and reads all of them. What an answer has
  * confirmed must be in every later answer, or a change was lost.
  */
 
@@ -22,10 +22,12 @@ const strip = element('lab-strip');
 /** @typedef {{ answered: number, failed: number, lost: number, longest: number, next: number, confirmed: number[] }} Figures */
 
 /** Survives from page to page. @type {Figures} */
-const figures = restore() ?? { answered: 0, failed: 0, lost: 0, longest: 0, next: Date.now() % 1_000_000, confirmed: Array(SLOTS).fill(0) };
+const figures = restore() ?? { answered: 0, failed: 0, lost: 0, longest: 0, next: 0, confirmed: Array(SLOTS).fill(0) };
 /** @type {Set<{ slot: number, startedAt: number, bar: HTMLElement }>} */
 const underWay = new Set();
 let isPaused = false;
+/** A request that the browser ends because the page is left has not failed. */
+let isLeaving = false;
 
 panel.open = localStorage.getItem('lab-open') === 'yes';
 panel.addEventListener('toggle', () => localStorage.setItem('lab-open', panel.open ? 'yes' : 'no'));
@@ -40,9 +42,14 @@ element('lab-nodes').addEventListener('click', (event) => {
   const button = /** @type {HTMLElement} */ (event.target).closest('button');
   if (button) act(`nodes/${button.dataset['node']}/${button.dataset['action']}`);
 });
+window.addEventListener('beforeunload', () => (isLeaving = true));
 window.addEventListener('pagehide', () => sessionStorage.setItem('lab-figures', JSON.stringify(figures)));
 
-setInterval(beat, BEAT_MS);
+// One tab at a time: two would write the same fields.
+navigator.locks.request('lab-requests', () => {
+  setInterval(beat, BEAT_MS);
+  return new Promise(() => undefined);
+});
 setInterval(grow, 60);
 poll();
 showFigures();
@@ -50,22 +57,21 @@ showFigures();
 /** Sends one request, unless the panel is closed or all slots are waiting. */
 async function beat() {
   if (!panel.open || isPaused || document.hidden) return;
-  const busy = new Set([...underWay].map(({ slot }) => slot));
-  const number = ++figures.next;
-  const slot = number % SLOTS;
-  if (busy.has(slot)) return;
+  const slot = ++figures.next % SLOTS;
+  if ([...underWay].some((request) => request.slot === slot)) return;
+  const number = Date.now();
   const expected = [...figures.confirmed];
   const request = { slot, startedAt: performance.now(), bar: addBar() };
   underWay.add(request);
   try {
-    const response = await fetch(`/pulse/${number}`, { method: 'POST', headers: { accept: 'application/json' } });
+    const response = await fetch(`/pulse/${slot}/${number}`, { method: 'POST', headers: { accept: 'application/json' } });
     if (response.status === 401) {
       location.assign('/sign-in');
       return;
     }
     if (!response.ok) throw new Error(String(response.status));
     const { instance, primary, slots } = await response.json();
-    // A field whose own request is under way may hold the old or the new number.
+    // Numbers only grow, so a smaller one means that the later was confirmed and then lost.
     figures.lost += expected.filter((confirmed, other) => confirmed > slots[other]).length;
     figures.confirmed[slot] = Math.max(figures.confirmed[slot] ?? 0, number);
     figures.answered += 1;
@@ -82,11 +88,6 @@ async function beat() {
     showFigures();
   }
 }
-
-/** A request that the browser ends because the page is left has not failed. */
-var isLeaving = false;
-window.addEventListener('pagehide', () => (isLeaving = true));
-window.addEventListener('beforeunload', () => (isLeaving = true));
 
 function addBar() {
   const bar = document.createElement('i');

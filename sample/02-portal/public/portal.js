@@ -1,5 +1,8 @@
 // @ts-check
-/** Keeps the administrator's counts fresh; every page works without a script. */
+/** Keeps the administrator's counts fresh. Every page works without this script. */
+
+// Signed out: the lab's figures belonged to the session that has ended.
+if (!document.getElementById('lab')) sessionStorage.removeItem('lab-figures');
 
 const liveSessions = document.getElementById('live-sessions');
 if (liveSessions) {

@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Inject, Param, ParseIntPipe, Post } from '@nestjs/common';
+import { BadRequestException, Controller, HttpCode, Inject, Param, ParseIntPipe, Post } from '@nestjs/common';
 import { CurrentSession } from 'nestjs-ha-session';
 import { PageContextService } from '../pages/page-context.service.js';
 import { PORTAL_SETTINGS } from '../portal.tokens.js';
@@ -16,11 +16,16 @@ export class PulseController {
     @Inject(PageContextService) private readonly context: PageContextService,
   ) {}
 
-  @Post(':number')
+  @Post(':slot/:number')
   @HttpCode(200)
-  beat(@CurrentSession() session: PortalSession, @Param('number', ParseIntPipe) number: number) {
-    const slots = Array.from({ length: SLOTS }, (_, slot) => session[`pulse${slot}`] ?? 0);
-    session[`pulse${Math.abs(number % SLOTS)}`] = number;
+  beat(
+    @CurrentSession() session: PortalSession,
+    @Param('slot', ParseIntPipe) slot: number,
+    @Param('number', ParseIntPipe) number: number,
+  ) {
+    if (slot < 0 || slot >= SLOTS) throw new BadRequestException(`There are ${SLOTS} slots`);
+    const slots = Array.from({ length: SLOTS }, (_, index) => session[`pulse${index}`] ?? 0);
+    session[`pulse${slot}`] = number;
     return { instance: this.settings.instance, primary: this.context.primary, slots };
   }
 }

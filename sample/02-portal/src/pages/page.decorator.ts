@@ -1,5 +1,5 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { Inject, Injectable, Render, UseInterceptors, applyDecorators } from '@nestjs/common';
+import { Header, Inject, Injectable, Render, UseInterceptors, applyDecorators } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { map } from 'rxjs';
 import { PageContextService } from './page-context.service.js';
@@ -13,5 +13,6 @@ class PageInterceptor implements NestInterceptor<object, object> {
   }
 }
 
-/** The handler's object fills this view; what every page shows is added. */
-export const Page = (view: string): MethodDecorator => applyDecorators(Render(view), UseInterceptors(PageInterceptor));
+/** The handler's object fills this view; what every page shows is added. No cache keeps it: it shows one user's session. */
+export const Page = (view: string): MethodDecorator =>
+  applyDecorators(Render(view), Header('Cache-Control', 'no-store'), UseInterceptors(PageInterceptor));

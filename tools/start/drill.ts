@@ -1,0 +1,250 @@
+import { Redis } from 'ioredis';
+import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { pollUntil } from '../redis-lab/poll.js';
+import type { DrillEvent, DrillPhase, DrillReport } from './drill-report.js';
+import { DrillTally } from './drill-tally.js';
+import { DrillUser, type DrillGate } from './drill-user.js';
+import { APPLICATION, startRedisPortalLab, type RedisPortalLab } from './portal-lab.js';
+
+/** What the drill needs. */
+export interface DrillOptions {
+  readonly port?: number | undefined;
+  readonly say: (text: string) => void;
+  /** @defaultValue 16 */
+  readonly users?: number;
+  /**
+   * Whether a loss in the planned failover is a fault or only told.
+   *
+   * @defaultValue 'tell'
+   */
+  readonly lossWhenPlanned?: 'fail' | 'tell';
+}
+
+const PAUSE_MS = 60;
+/** How long users work before and after a fault, so that the figures of a phase say something. */
+const WORK_MS = 2_500;
+const TIME_LIMIT_MS = 90_000;
+const PLANNED = 'planned failover';
+
+/**
+ * Starts the portal, lets users work on both instances, and breaks Redis under them: kill -9 of the primary, its return, a
+ * planned failover. After each phase the users stand still while everything acknowledged is read back through the instances
+ * and directly from the primary.
+ *
+ * @throws Error when it cannot be carried out, or takes longer than 90 s
+ */
+export async function runDrill(options: DrillOptions): Promise<DrillReport> {
+  options.say('starting Redis, Sentinels and two instances of the portal');
+  const lab = await startRedisPortalLab({ port: options.port });
+  const drill = new Drill(lab, options);
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`The drill is not over after ${TIME_LIMIT_MS} ms`)), TIME_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([drill.run(), limit]);
+  } finally {
+    clearTimeout(timer);
+    await lab.stop();
+  }
+}
+
+class Drill implements DrillGate {
+  isStopping = false;
+  readonly #lab: RedisPortalLab;
+  readonly #options: DrillOptions;
+  readonly #tally = new DrillTally();
+  readonly #users: DrillUser[];
+  readonly #timeline: DrillEvent[] = [];
+  readonly #phases: DrillPhase[] = [];
+  readonly #startedAt = new Date();
+  readonly #origin = performance.now();
+  readonly #keys = new RedisKeyLayout(APPLICATION, 1);
+  /** Resolves what waits at the gate; `undefined` while the gate is open. */
+  #open: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+  #standing = 0;
+
+  constructor(lab: RedisPortalLab, options: DrillOptions) {
+    this.#lab = lab;
+    this.#options = options;
+    const instances = lab.instances.map(({ url }) => url);
+    this.#users = Array.from(
+      { length: options.users ?? 16 },
+      (_, index) => new DrillUser({ instances, tally: this.#tally, gate: this, index, pauseMs: PAUSE_MS }),
+    );
+  }
+
+  async run(): Promise<DrillReport> {
+    const { topology } = this.#lab;
+    this.#close();
+    const work = Promise.all(this.#users.map((user) => user.work()));
+    await this.#phase('all well', async () => {
+      this.#note(`${this.#users.length} users sign in and work on ${this.#lab.instances.length} instances`);
+    });
+    const first = await topology.primary();
+    await this.#phase('kill -9 of the primary', async () => {
+      await first.kill('SIGKILL');
+      this.#note(`primary ${first.address} killed with -9`);
+      const next = await pollUntil('a promoted replica', async () => {
+        const primary = await topology.primary();
+        return primary !== first && primary;
+      });
+      this.#note(`the Sentinels agree on ${next.address}`);
+    });
+    await this.#phase('return of the old primary', async () => {
+      await first.restart();
+      this.#note(`${first.address} restarted`);
+      await topology.whenStable(20_000);
+      this.#note(`${first.address} is a replica in step`);
+    });
+    await this.#phase(PLANNED, async () => {
+      this.#note('SENTINEL FAILOVER asked for');
+      await topology.failover();
+      this.#note(`the Sentinels agree on ${(await topology.primary()).address}`);
+      await topology.whenStable(20_000);
+      this.#note('the former primary is a replica in step');
+    });
+    this.isStopping = true;
+    this.#letGo();
+    await work;
+    await this.#phase('everybody signs out', async () => {
+      await Promise.all(this.#users.map((user) => user.signOut()));
+      this.#note('everybody signed out');
+    });
+    return this.#report();
+  }
+
+  async pass(): Promise<void> {
+    while (this.#closed) {
+      this.#standing += 1;
+      await this.#closed;
+      this.#standing -= 1;
+    }
+  }
+
+  /** Lets the users work while something happens, then stops them and checks everything. */
+  async #phase(name: string, happening: () => Promise<void>): Promise<void> {
+    this.#options.say(`${name} …`);
+    const startedMs = this.#now();
+    const before = await this.#liveSessions();
+    this.#letGo();
+    await this.#work();
+    await happening();
+    await this.#work();
+    this.#close();
+    if (!this.isStopping) await pollUntil('all users to stand still', () => this.#standing === this.#users.length, { timeoutMs: 30_000 });
+    for (const user of this.#users) {
+      await user.readBack();
+      await user.checkSignedOut();
+    }
+    const readDirectly = await this.#readDirectly();
+    const sessions = { before, after: await this.#liveSessions(), expected: this.#signedIn().length };
+    this.#phases.push({ name, startedMs, durationMs: this.#now() - startedMs, ...this.#tally.endPhase(), sessions, readDirectly });
+  }
+
+  /** Until every user can have done a few steps. */
+  async #work(): Promise<void> {
+    if (this.isStopping) return;
+    const until = performance.now() + WORK_MS;
+    await pollUntil('time to pass', () => performance.now() >= until);
+  }
+
+  /** Compares what the primary holds with what was acknowledged. */
+  async #readDirectly(): Promise<DrillPhase['readDirectly']> {
+    return this.#onPrimary(async (redis) => {
+      let different = 0;
+      const users = this.#signedIn();
+      for (const user of users) {
+        const stored = await redis.hget(this.#keys.session(user.sid ?? '').session, 'd:changes');
+        if (Number(stored ?? 0) !== user.changes) different += 1;
+      }
+      for (const { sid } of this.#users.flatMap((user) => user.signedOut)) {
+        if ((await redis.exists(this.#keys.session(sid).session)) === 1) different += 1;
+      }
+      return { sessions: users.length, different };
+    });
+  }
+
+  async #onPrimary<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
+    const { host, port } = await this.#lab.topology.primary();
+    const redis = new Redis({ host, port, maxRetriesPerRequest: 1 });
+    try {
+      return await ask(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** As the portal's own health check counts them. */
+  async #liveSessions(): Promise<number> {
+    const { url } = this.#lab.instances[0] as { url: string };
+    const response = await fetch(`${url}/health`);
+    const { details } = (await response.json()) as { details: { sessions: { liveSessions: number } } };
+    return details.sessions.liveSessions;
+  }
+
+  #signedIn(): DrillUser[] {
+    return this.#users.filter((user) => user.sid !== undefined);
+  }
+
+  #close(): void {
+    this.#closed = new Promise((resolve) => (this.#open = resolve));
+  }
+
+  #letGo(): void {
+    this.#closed = undefined;
+    this.#open?.();
+  }
+
+  #now(): number {
+    return Math.round(performance.now() - this.#origin);
+  }
+
+  #note(text: string): void {
+    this.#timeline.push({ atMs: this.#now(), text });
+    this.#options.say(`  ${text}`);
+  }
+
+  async #report(): Promise<DrillReport> {
+    const total = this.#tally.total();
+    const { faults, tolerated } = judge(this.#phases, this.#options.lossWhenPlanned ?? 'tell');
+    return {
+      passed: faults.length === 0,
+      faults,
+      tolerated,
+      startedAt: this.#startedAt.toISOString(),
+      durationMs: this.#now(),
+      users: this.#users.length,
+      instances: this.#lab.instances.map(({ url }) => url),
+      redisVersion: await this.#redisVersion(),
+      nodeVersion: process.version,
+      timeline: this.#timeline,
+      phases: this.#phases,
+      total,
+      errors: this.#tally.errors,
+    };
+  }
+
+  async #redisVersion(): Promise<string> {
+    return this.#onPrimary(async (redis) => /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'unknown');
+  }
+}
+
+/** Nothing lost, nobody saw an error, nobody who signed out is in again, and every session is there. */
+function judge(phases: readonly DrillPhase[], lossWhenPlanned: 'fail' | 'tell'): Pick<DrillReport, 'faults' | 'tolerated'> {
+  const faults: string[] = [];
+  const tolerated: string[] = [];
+  for (const { name, requests, changes, logouts, sessions, readDirectly } of phases) {
+    const losses = name === PLANNED && lossWhenPlanned === 'tell' ? tolerated : faults;
+    if (requests.failed > 0) faults.push(`${name}: ${requests.failed} requests failed`);
+    if (changes.acknowledged === 0 && name !== phases.at(-1)?.name) faults.push(`${name}: nobody did anything`);
+    if (changes.lost > 0) losses.push(`${name}: ${changes.lost} acknowledged changes lost`);
+    if (logouts.undone > 0) losses.push(`${name}: ${logouts.undone} logouts undone`);
+    if (readDirectly.different > 0) losses.push(`${name}: ${readDirectly.different} sessions in Redis differ`);
+    if (sessions.after !== sessions.expected) {
+      losses.push(`${name}: ${sessions.after} sessions instead of ${sessions.expected}`);
+    }
+  }
+  return { faults, tolerated };
+}
