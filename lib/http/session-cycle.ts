@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Logger } from '@nestjs/common';
+import { HttpStatus, Logger } from '@nestjs/common';
 import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
 import type { CookieOptions, Store } from 'express-session';
@@ -22,7 +22,7 @@ import {
   signedCookieValue,
 } from './session-cookie.js';
 import type { SessionContext } from './session-context.js';
-import { isUnavailable, sessionErrorResponse, sessionHttpException } from './session-http-error.js';
+import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
 import { equipSession } from './session-methods.js';
 import type { LiveSession } from './session.types.js';
 
@@ -150,9 +150,11 @@ class ExpressSessionCycle {
       settle: (status) => (requestSession.failure !== undefined && status >= 400 ? undefined : requestSession.settle()),
       isCookieWithheld: () => requestSession.failure !== undefined,
       failed: (error) => {
-        if (isUnavailable(error)) this.logger.warn(`A session could not be stored; answered 503. ${messageOf(error)}`);
-        else this.logger.error(`A session could not be stored; answered 500. ${messageOf(error)}`, stackOf(error));
-        return sessionErrorResponse(error);
+        const response = sessionErrorResponse(error);
+        const text = `A session could not be stored; answered ${response.status}. ${messageOf(error)}`;
+        if (response.status === HttpStatus.INTERNAL_SERVER_ERROR) this.logger.error(text, stackOf(error));
+        else this.logger.warn(text);
+        return response;
       },
       failedLate: (error) => {
         this.logger.error(

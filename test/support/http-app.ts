@@ -1,5 +1,12 @@
 import 'reflect-metadata';
-import type { INestApplication, MiddlewareConsumer, ModuleMetadata, NestModule, Type } from '@nestjs/common';
+import type {
+  DynamicModule,
+  INestApplication,
+  MiddlewareConsumer,
+  ModuleMetadata,
+  NestModule,
+  Type,
+} from '@nestjs/common';
 import { Module, RequestMethod } from '@nestjs/common';
 import { APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -21,7 +28,10 @@ export type Platform = (typeof PLATFORMS)[number];
 
 export interface HttpAppOptions extends Partial<SessionCycleOptions> {
   readonly platform?: Platform;
-  readonly store: Store;
+  /** Behind our cycle, or behind plain express-session with `peer`. */
+  readonly store?: Store;
+  /** The module itself, instead of a cycle over `store`. */
+  readonly module?: DynamicModule;
   readonly controllers?: Type[];
   readonly providers?: ModuleMetadata['providers'];
   /** Plain express-session instead of ours. */
@@ -41,7 +51,7 @@ export interface HttpApp {
 
 /** Starts a real Nest application on a free port; it ends with the test. */
 export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { platform = 'express', store, controllers = [], providers = [], peer = false, prepare } = options;
+  const { platform = 'express', store, module, controllers = [], providers = [], peer = false, prepare } = options;
   const log: string[] = [];
   const logger = {
     warn: (message: unknown) => void log.push(`warn ${String(message)}`),
@@ -49,16 +59,18 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   };
 
   @Module({
+    imports: module ? [module] : [],
     controllers,
     providers: [
-      SessionContext,
-      ...(peer ? [] : [{ provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor }, SessionFastifyBridge]),
+      ...(store && !peer
+        ? [SessionContext, SessionFastifyBridge, { provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor }]
+        : []),
       ...providers,
     ],
   })
   class AppModule implements NestModule {
     configure(consumer: MiddlewareConsumer): void {
-      const context = app.get(SessionContext);
+      if (!store) return;
       const { secrets = [SECRET], cookie = {}, proxy, rolling = false, genid } = options;
       const middleware = peer
         ? session({
@@ -73,7 +85,7 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
         : createSessionCycle({
             options: { ...options, secrets, cookie, proxy, rolling, genid },
             store,
-            context,
+            context: app.get(SessionContext),
             logger,
           });
       consumer.apply(middleware).forRoutes({ path: '/{*splat}', method: RequestMethod.ALL });
