@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
 import { makeTemporaryDirectory, spawnChild } from './child-processes.js';
@@ -40,6 +39,8 @@ export interface RedisProcess {
   stop(): Promise<void>;
   /** Runs one command over a connection of its own. @throws the server's error, or after 3 s without an answer */
   cli(...args: string[]): Promise<unknown>;
+  /** A connection of the caller's own, to be disconnected by it; it gives up at once when the server goes. */
+  connect(): Redis;
 }
 
 /** Options of {@link startRedisServer}. */
@@ -184,6 +185,15 @@ class LabRedisProcess implements RedisProcess {
   async cli(...args: string[]): Promise<unknown> {
     const [command, ...rest] = args;
     if (command === undefined) throw new TypeError('cli needs a command');
+    const client = this.connect();
+    try {
+      return await client.call(command, ...rest);
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  connect(): Redis {
     const client = new Redis({
       ...this.#options.access,
       host: this.host,
@@ -199,11 +209,7 @@ class LabRedisProcess implements RedisProcess {
     });
     // The rejection of the call itself says what went wrong.
     client.on('error', () => undefined);
-    try {
-      return await client.call(command, ...rest);
-    } finally {
-      client.disconnect();
-    }
+    return client;
   }
 
   #keepLog(text: string): void {

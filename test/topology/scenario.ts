@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import type { FailoverReport } from '../../lib/core/session-link.js';
+import { check, countDifferences, type Verdict } from './checker.js';
+import { FaultLab, type FaultLabOptions } from './fault-lab.js';
+import { readTruth, type Truth } from './truth.js';
+
+/** What a scenario may cost; nothing unless said. */
+export interface ScenarioExpectations {
+  /** 503s: `never`; `allowed`; `required`: without one the fault was not what it should have been. @defaultValue 'never' */
+  readonly refused?: 'never' | 'allowed' | 'required';
+  /** `documented`: this fault loses acknowledged changes and nothing a client does can save them; the test sees it happen. */
+  readonly lost?: 'never' | 'documented';
+  /** Whether the primary has moved at the end. Not looked at unless given. */
+  readonly failover?: boolean;
+  /** Whether the link said `degraded` meanwhile. Not looked at unless given. */
+  readonly degraded?: boolean;
+  /** Responses beside success and 503 that this fault brings, by their text. */
+  readonly failures?: RegExp;
+}
+
+/** One fault, and what it may cost. */
+export interface Scenario extends FaultLabOptions {
+  readonly name: string;
+  /** Causes the fault and returns when it has run its course; users go on all the time. */
+  readonly fault: (lab: FaultLab) => Promise<void>;
+  readonly expect?: ScenarioExpectations;
+  /** Further looks at the lab, after everything else was found right. */
+  readonly also?: (lab: FaultLab) => Promise<void> | void;
+}
+
+/** What a scenario came to. */
+export interface Outcome extends Verdict {
+  readonly pauseMs: number;
+  readonly slowestMs: number;
+  readonly held: number;
+  readonly replayed: number;
+  readonly refused: number;
+  readonly failed: readonly string[];
+  readonly isMoved: boolean;
+  readonly isDegraded: boolean;
+  readonly unhandled: readonly string[];
+  /** Sessions that changed after every request had been answered. */
+  readonly changedAfterwards: number;
+}
+
+/** Runs a scenario, prints one line, and fails where it cost more than it may. */
+export async function runScenario(scenario: Scenario): Promise<void> {
+  const lab = await FaultLab.start(scenario);
+  try {
+    const outcome = await observe(lab, scenario);
+    judge(lab, scenario, outcome);
+    await scenario.also?.(lab);
+  } finally {
+    await lab.stop();
+  }
+}
+
+/** Runs a scenario on a lab and says what it came to, without judging. */
+export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcome> {
+  const workload = await lab.startWorkload();
+  const since = performance.now();
+  await scenario.fault(lab);
+  await workload.whenServing();
+  const pauseMs = workload.pauseMs(since);
+  await workload.stop();
+
+  const rightAfter = await truthOf(lab);
+  const seenByApps = await readThroughApps(lab);
+  await lab.repair();
+  // Long enough for anything that still sits in a buffer, a queue or a thawed process.
+  await delay(1_000);
+  const atLast = await truthOf(lab);
+  const reports = lab.apps.flatMap((app) =>
+    app.linkEvents.filter(({ event }) => event === 'failover').map(({ payload }) => payload as FailoverReport),
+  );
+  const verdict = check(workload.sessions, atLast);
+  const outcome: Outcome = {
+    ...verdict,
+    examples: [...verdict.examples, ...check(workload.sessions, seenByApps).examples.map((example) => `through the app: ${example}`)],
+    pauseMs,
+    slowestMs: workload.slowestMs,
+    held: sum(reports.map(({ held }) => held)),
+    replayed: sum(reports.map(({ replayed }) => replayed)),
+    refused: workload.refused,
+    failed: workload.failed.map(({ what }) => what),
+    isMoved: (await lab.topology.primary()) !== lab.primary,
+    isDegraded: lab.apps.some((app) => app.linkEvents.some(({ event }) => event === 'degraded')),
+    unhandled: lab.apps.flatMap((app) => app.unhandled.map((what) => `${app.name}: ${what}`)),
+    changedAfterwards: countDifferences(workload.sessions, rightAfter, atLast),
+  };
+  print(lab, scenario, outcome);
+  return outcome;
+}
+
+function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
+  const { refused = 'never', lost = 'never', failures, failover, degraded } = scenario.expect ?? {};
+  const { badRefusals, acknowledged } = lab.workload;
+  expect(acknowledged.changes, 'the users have changed something').toBeGreaterThan(20);
+  expect(outcome.unhandled).toEqual([]);
+  expect(badRefusals).toEqual([]);
+  if (lost === 'documented') {
+    expect(outcome.changesLost, 'changes that this fault loses as documented').toBeGreaterThan(0);
+  } else {
+    expect(outcome.failed.filter((what) => !failures?.test(what)), 'failed requests').toEqual([]);
+    const costs = ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples }: Outcome) => ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples });
+    expect(costs(outcome)).toEqual({ changesLost: 0, logoutsUndone: 0, ghosts: 0, changedAfterwards: 0, examples: [] });
+  }
+  if (refused === 'never') expect(outcome.refused, 'requests answered 503').toBe(0);
+  if (refused === 'required') expect(outcome.refused, 'requests answered 503').toBeGreaterThan(0);
+  if (failover !== undefined) expect(outcome.isMoved, 'the primary has moved').toBe(failover);
+  if (degraded !== undefined) expect(outcome.isDegraded, 'the link was degraded').toBe(degraded);
+}
+
+/** What the primary holds now. */
+async function truthOf(lab: FaultLab): Promise<Truth> {
+  const client = (await lab.topology.primary()).connect();
+  try {
+    return await readTruth(lab.options.store ?? 'ours', client, lab.workload.sessions);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** What a user would see now, by turns through the one and the other instance. */
+async function readThroughApps(lab: FaultLab): Promise<Truth> {
+  const { sessions } = lab.workload;
+  const seen = new Map<object, Record<string, unknown> | null>();
+  for (let from = 0; from < sessions.length; from += 32) {
+    await Promise.all(
+      sessions.slice(from, from + 32).map(async (session, index) => {
+        const { status, body } = await (lab.apps[index % 2] as FaultLab['apps'][0]).call('GET', '/session', { cookie: session.cookie });
+        if (status !== 200 && status !== 401) throw new Error(`A read after the fault was answered ${status}`);
+        seen.set(session, status === 200 ? (body as Record<string, unknown>) : null);
+      }),
+    );
+  }
+  return (session) => seen.get(session) ?? null;
+}
+
+function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
+  const { changes, logins, logouts } = lab.workload.acknowledged;
+  const { pauseMs, slowestMs, held, replayed, refused, failed, changesLost, logoutsUndone, ghosts, changedAfterwards, isDegraded } = outcome;
+  console.info(
+    `${name}: pause ${pauseMs.toFixed(0)} ms, held ${held}, replayed ${replayed}${isDegraded ? ', degraded' : ''}; ` +
+      `slowest ${slowestMs.toFixed(0)} ms, acknowledged ${changes} changes ${logins} logins ${logouts} logouts; ` +
+      `lost ${changesLost}, undone ${logoutsUndone}, ghosts ${ghosts + changedAfterwards}, failed ${failed.length}, 503 ${refused}, ` +
+      `stale reads ${lab.workload.staleReads}`,
+  );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,47 @@
+import type { Redis } from 'ioredis';
+import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { FAULT_APPLICATION } from './fault-app.protocol.js';
+import type { SessionLedger } from './checker.js';
+
+/** Top-level fields of a session as they are stored. */
+export type SessionTruth = Readonly<Record<string, unknown>>;
+
+/** A look at what a server holds, by session. */
+export type Truth = (session: SessionLedger) => SessionTruth | null;
+
+const layout = new RedisKeyLayout(FAULT_APPLICATION, 1);
+
+/** Reads all sessions directly from one server, past the application. */
+export async function readTruth(store: 'ours' | 'connect-redis', client: Redis, sessions: readonly SessionLedger[]): Promise<Truth> {
+  const pipeline = client.pipeline();
+  for (const session of sessions) {
+    if (store === 'ours') pipeline.hgetall(layout.session(sidOf(session.cookie)).session);
+    else pipeline.get(`${FAULT_APPLICATION}:${sidOf(session.cookie)}`);
+  }
+  const replies = (await pipeline.exec()) ?? [];
+  const truths = new Map<SessionLedger, SessionTruth | null>();
+  sessions.forEach((session, index) => {
+    const [error, reply] = replies[index] ?? [new Error('no reply'), null];
+    if (error) throw error;
+    truths.set(session, store === 'ours' ? ourFields(reply as Record<string, string>) : peerFields(reply as string | null));
+  });
+  return (session) => truths.get(session) ?? null;
+}
+
+/** The cookie's value is `s:<sid>.<signature>`, URL-encoded. */
+export function sidOf(cookie: string): string {
+  const value = decodeURIComponent(cookie.slice(cookie.indexOf('=') + 1));
+  return value.slice(2, value.lastIndexOf('.'));
+}
+
+function ourFields(hash: Record<string, string>): SessionTruth | null {
+  if (hash['meta'] === undefined) return null;
+  const fields = Object.entries(hash).filter(([name]) => name.startsWith('d:'));
+  return Object.fromEntries(fields.map(([name, json]) => [name.slice(2), JSON.parse(json) as unknown]));
+}
+
+function peerFields(json: string | null): SessionTruth | null {
+  if (json === null) return null;
+  const { cookie: _cookie, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  return fields;
+}
