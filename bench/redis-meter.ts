@@ -92,7 +92,7 @@ export interface CommandTrace {
 }
 
 /** Commands that keep connections and topologies alive and do not belong to any request. */
-const BACKGROUND = new Set(['ping', 'info', 'role', 'replconf', 'publish', 'hello', 'client', 'select', 'command', 'config', 'subscribe', 'psync', 'time']);
+const BACKGROUND = new Set(['ping', 'info', 'role', 'replconf', 'publish', 'hello', 'client', 'select', 'command', 'config', 'subscribe', 'psync']);
 
 /** Whether a command is sent whether or not there are requests. */
 export function isBackground(name: string): boolean {
