@@ -20,7 +20,7 @@ export function judgeLink(
   const details = {
     ...describe(status, reasons, isPrimary && reasons.length > 0),
     role: inspection.role,
-    roundTripMs: inspection.roundTripMs,
+    roundTripMs: Math.round(inspection.roundTripMs * 100) / 100,
     // Who may not ask for the role is told of no replicas either.
     replicas: inspection.role === null ? null : inspection.replicas,
     sentinels: inspection.sentinels,

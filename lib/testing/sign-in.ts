@@ -27,11 +27,14 @@ export interface SignedIn {
  * @remarks The application's own session middleware makes both, so name, signature, `genid`, `userId` and all else are as
  *   they would be after a real login; no route, guard or password is needed.
  * @param app - The application, or a testing module once compiled.
- * @param data - What the login would have put into the session.
- * @throws whatever the store says when it cannot store the session.
+ * @param data - What the login would have put into the session; at least one field.
+ * @throws TypeError when `data` holds nothing, and whatever the store says when it cannot store the session.
  * @public
  */
 export async function signInAs(app: INestApplicationContext, data: SessionTestData): Promise<SignedIn> {
+  if (Object.keys(data).length === 0) {
+    throw new TypeError('signInAs needs at least one field: a session that holds nothing gets no cookie.');
+  }
   const { cookie } = optionsOf(app);
   const cycle = app.get<SessionCycle>(SESSION_CYCLE, { strict: false });
   const exchange = new SessionExchange(cookie.path, cookie.secure === true);

@@ -149,6 +149,13 @@ describe('signInAs', () => {
     await moduleRef.close();
   });
 
+  it('is refused without data, because an empty session gets no cookie in the application either', async () => {
+    const app = await startApp(SessionTestingModule.forRoot());
+
+    await expect(signInAs(app, {})).rejects.toBeInstanceOf(TypeError);
+    expect(await app.get(SessionService).count()).toBe(0);
+  });
+
   it('rejects with the error of a store that cannot store', async () => {
     class FullStore extends session.MemoryStore {
       override set(_sid: string, _data: session.SessionData, callback?: (error?: unknown) => void): void {
