@@ -61,7 +61,7 @@ export function checkAsyncOptions(options: unknown): SessionOptionsSource {
   const faults = new OptionFaults();
   const given = faults.check(schema, options, { path: '', relatedNames: SOURCES });
   const named = SOURCES.filter((name) => given[name] !== undefined || faults.has(name));
-  if (named.length === 0)
+  if (named.length === 0 && !faults.has(''))
     faults.add('', 'need one of useFactory, useClass and useExisting, which brings the options of forRoot.');
   for (const name of named.slice(1)) faults.add(name, `stands beside ${named[0]}: give one of them.`);
   if (given.inject?.length && given.useFactory === undefined && !faults.has('useFactory')) {

@@ -4,7 +4,7 @@ import { nearestName } from './option-names.js';
 export type UnreadableListener = (key: string | null, message: string) => void;
 
 /**
- * The members of an object of options as a plain object, without those that are `undefined`.
+ * The members of an object of options as a plain object, without those that are `undefined`; arrays are copied.
  *
  * @remarks
  * Options may be an instance of a class (what a `useClass` factory returns): its getters and what it inherits count as well.
@@ -25,9 +25,10 @@ export function readProperties(
     if (isMethod && nearestName(key, known) === undefined) continue;
     try {
       const value: unknown = Reflect.get(source, key);
-      if (value !== undefined) values.set(key, isMethod && typeof value === 'function' ? value.bind(source) : value);
+      if (isMethod && typeof value === 'function') values.set(key, value.bind(source));
+      else if (value !== undefined) values.set(key, Array.isArray(value) ? Array.from<unknown>(value) : value);
     } catch (error) {
-      onUnreadable(key, `cannot be read: its getter throws ${nameOf(error)}.`);
+      onUnreadable(key, `cannot be read: that throws ${nameOf(error)}.`);
     }
   }
   return Object.fromEntries(values);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { nearestName } from './option-names.js';
-import { describeKind, describeValue, isHost, isObject, isPort } from './option-values.js';
+import { describeKind, describeValue, isArray, isHost, isObject, isPort } from './option-values.js';
 
 interface Issue {
   readonly input?: unknown;
@@ -66,7 +66,7 @@ export function oneOf<const T extends string | number | boolean>(values: readonl
 /** Text, of which a message shows the value. @internal */
 export function text(rule: string, pattern: RegExp, maxLength: number) {
   const message = mustBe(rule);
-  return z.string(message).regex(pattern, message).max(maxLength, message);
+  return z.string(message).refine((value) => value.length <= maxLength && pattern.test(value), message);
 }
 
 /** Text that no message may show. @internal */
@@ -99,14 +99,21 @@ export function opaqueObject<T>(rule: string) {
 /** An array; its members are checked one by one elsewhere. @internal */
 export function list<T>(rule: string, minLength = 1) {
   return z.custom<readonly T[]>(
-    (value) => Array.isArray(value) && value.length >= minLength,
-    mustBe(rule, { show: (value) => (Array.isArray(value) ? 'an empty array' : describeKind(value)) }),
+    (value) => isArray(value) && value.length >= minLength,
+    mustBe(rule, { show: (value) => (isArray(value) ? 'an empty array' : describeKind(value)) }),
   );
 }
 
-/** A value that satisfies a rule. @internal */
+/** A value that satisfies a rule; one that cannot even be looked at does not. @internal */
 export function satisfying<T>(rule: string, isRight: (value: unknown) => boolean) {
-  return z.custom<T>(isRight, mustBe(rule, { show: describeKind }));
+  const isQuietlyRight = (value: unknown): boolean => {
+    try {
+      return isRight(value);
+    } catch {
+      return false;
+    }
+  };
+  return z.custom<T>(isQuietlyRight, mustBe(rule, { show: describeKind }));
 }
 
 function listed(values: readonly string[]): string {

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /**
  * A value as a message shows it: short, on one line.
  *
@@ -19,20 +21,28 @@ export function describeValue(value: unknown): string {
 export function describeKind(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (value === '') return 'empty';
-  if (Array.isArray(value)) return 'an array';
+  if (isArray(value)) return 'an array';
   return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
 
 /** Whether a value is an object that may carry options. @internal */
 export function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !isArray(value);
+}
+
+/** Whether a value is an array; unlike `Array.isArray` it does not throw for a revoked proxy. @internal */
+export function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a value is a host name or an address, without a port and a scheme. @internal */
 export function isHost(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length > 255) return false;
   return (
-    /^[\w-]+(\.[\w-]+)*\.?$/.test(value) || (value.includes(':') && /^[0-9a-f:]+(\.\d+){0,3}(%[\w.-]+)?$/i.test(value))
+    typeof value === 'string' && (isIP(value) !== 0 || (value.length <= 255 && /^[\w-]+(\.[\w-]+)*\.?$/.test(value)))
   );
 }
 

@@ -43,7 +43,7 @@ function checkPrefix(cookie: ResolvedCookieOptions, faults: OptionFaults): void 
   const [prefix] = /^__(host|secure)-/i.exec(cookie.name) ?? [];
   if (prefix === undefined) return;
   const demand = (key: 'secure' | 'path' | 'domain', isMet: boolean, wanted: string): void => {
-    if (!isMet)
+    if (!isMet && !faults.has(`${ROOT}.${key}`))
       faults.add(
         `${ROOT}.${key}`,
         `must be ${wanted}, as the cookie's name begins with ${prefix}: browsers drop it else.`,

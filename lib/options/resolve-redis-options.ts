@@ -1,3 +1,4 @@
+import type { ClusterOptions } from 'ioredis';
 import type * as z from 'zod';
 import type { OptionFaults } from './option-faults.js';
 import { REDIS_NAME_HINTS } from './option-names.js';
@@ -89,10 +90,10 @@ function toOptionsObject(input: unknown, faults: OptionFaults): RedisInput | nul
     return null;
   }
   if (!isObject(input)) {
-    faults.add(
-      ROOT,
-      `must be options, an ioredis client or a URL (redis://…, redis+sentinel://…), not ${describeKind(input)}.`,
-    );
+    const rule = 'options, an ioredis client or a URL (redis://…, redis+sentinel://…)';
+    const message =
+      input === undefined ? `is missing: it must be ${rule}.` : `must be ${rule}, not ${describeKind(input)}.`;
+    faults.add(ROOT, message);
     return null;
   }
   return readProperties(input, ALL_NAMES, (key, message) =>
@@ -150,13 +151,12 @@ const checks: Readonly<Record<Kind, (given: RedisInput, faults: OptionFaults) =>
       faults.add(`${ROOT}.db`, `must be 0, not ${options.db}: a Cluster has only one database. Leave it out.`);
     const { clusterOptions = {}, buckets = DEFAULTS.buckets } = options;
     const node = nodeOf(options);
-    const redisOptions = { ...node, ...clusterOptions.redisOptions };
     const hasNodeOptions = Object.keys(node).length > 0;
     return {
       topology: {
         kind: 'cluster',
         seeds: Object.freeze(seeds),
-        options: hasNodeOptions ? { ...clusterOptions, redisOptions } : clusterOptions,
+        options: hasNodeOptions ? withNodeOptions(clusterOptions, node, faults) : clusterOptions,
         buckets,
       },
       link: options,
@@ -169,6 +169,15 @@ const checks: Readonly<Record<Kind, (given: RedisInput, faults: OptionFaults) =>
     return client ? { topology: { kind: 'client', client }, link } : { ...checks.standalone({}, faults), link };
   },
 };
+
+/** ioredis takes the settings of a Cluster's nodes in a place of their own; what stands there already wins. */
+function withNodeOptions(options: ClusterOptions, node: RedisNodeOptions, faults: OptionFaults): ClusterOptions {
+  const read = (source: unknown, path: string): RedisInput =>
+    isObject(source) ? readProperties(source, [], (_key, message) => faults.add(path, message)) : {};
+  const given = read(options, `${ROOT}.clusterOptions`);
+  const redisOptions = { ...node, ...read(given['redisOptions'], `${ROOT}.clusterOptions.redisOptions`) };
+  return { ...given, redisOptions };
+}
 
 function checkAddress(schema: z.ZodObject, input: unknown, path: string, defaultPort: number, faults: OptionFaults) {
   const { host = DEFAULTS.host, port = defaultPort } = faults.check(schema, input, { path }) as {

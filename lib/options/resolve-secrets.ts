@@ -1,5 +1,5 @@
 import type { OptionFaults } from './option-faults.js';
-import { describeKind } from './option-values.js';
+import { describeKind, isArray } from './option-values.js';
 import { SESSION_LIMITS } from './session.defaults.js';
 
 const ROOT = 'secret';
@@ -20,8 +20,8 @@ export function resolveSecrets(
 ): readonly [string, ...string[]] {
   const minLength = isProduction ? SESSION_LIMITS.productionSecretLength : SESSION_LIMITS.developmentSecretLength;
   const rule = `at least ${minLength} characters${isProduction ? ' in production' : ''}`;
-  const isList = Array.isArray(input);
-  const secrets: unknown[] = isList ? [...(input as unknown[])] : [input];
+  const isList = isArray(input);
+  const secrets: unknown[] = isList ? [...input] : [input];
   if (secrets.length === 0) faults.add(ROOT, `must be one secret or several, not an empty array. ${REMEDY}`);
   secrets.forEach((secret, index) => {
     const path = isList ? `${ROOT}[${index}]` : ROOT;
