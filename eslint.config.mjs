@@ -12,7 +12,17 @@ const NO_DEEP_IMPORTS = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', '**/node_modules/', '**/*.generated.ts', '**/dist/', 'test/types/fixtures/'] },
+  {
+    ignores: [
+      'dist/',
+      'coverage/',
+      '**/node_modules/',
+      '**/*.generated.ts',
+      '**/dist/',
+      'test/types/fixtures/',
+      'test/packaging/consumer/',
+    ],
+  },
   eslint.configs.recommended,
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
