@@ -4,10 +4,14 @@ export type { FailoverReport, SessionLinkInspection, SessionLinkStatus } from '.
 export type { SessionLinkEvents } from './core/session-link-events.js';
 export { SessionConfigurationError } from './errors/session-configuration.error.js';
 export type { SessionConfigurationFault } from './errors/session-configuration.error.js';
+export { SessionConflictError } from './errors/session-conflict.error.js';
 export { SessionIdTakenError } from './errors/session-id-taken.error.js';
 export { SessionMissingError } from './errors/session-missing.error.js';
+export { SessionLimitError } from './errors/session-limit.error.js';
+export { SessionLockLostError, SessionLockTimeoutError } from './errors/session-lock.error.js';
 export { SessionScriptError } from './errors/session-script.error.js';
 export { SessionSerializationError } from './errors/session-serialization.error.js';
+export { SessionTooLargeError } from './errors/session-too-large.error.js';
 export { SessionUnavailableError } from './errors/session-unavailable.error.js';
 export type { SessionUnavailableReason } from './errors/session-unavailable.error.js';
 export { SessionUnsupportedError } from './errors/session-unsupported.error.js';
@@ -42,10 +46,14 @@ export type {
   SessionCookieOptions,
   SessionModuleOptions,
   SessionStoreOptions,
+  SessionUserLimitOptions,
 } from './options/session.options.js';
+export { OnSessionEvent, SessionEvents } from './session.events.js';
+export type { SessionEventType } from './session.events.js';
 export { SessionModule } from './session.module.js';
 export type { SessionModuleRegistration } from './session.module.js';
 export { SessionService } from './session.service.js';
+export type { RegenerateOptions, SessionSummary, SignOutOptions } from './session.service.js';
 export type { SessionStoreCallback } from './store/callback.js';
 export { RedisSessionStore } from './store/redis-session.store.js';
 export { SessionStore } from './store/session-store.js';

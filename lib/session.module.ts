@@ -1,5 +1,6 @@
 import type { DynamicModule, MiddlewareConsumer, NestModule, OnApplicationShutdown } from '@nestjs/common';
 import { Inject, Module, RequestMethod } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 import { SESSION_LINK, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
 import type { SessionLink } from './core/session-link.js';
@@ -9,6 +10,7 @@ import type { SessionModuleAsyncOptions } from './options/async-session.options.
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
 import type { SessionModuleOptions } from './options/session.options.js';
 import { SESSION_CYCLE, asyncOptionsProviders, optionsProvider, sessionProviders } from './session.providers.js';
+import { SessionEvents } from './session.events.js';
 import { SessionService } from './session.service.js';
 
 /** Written with the leading slash and braces, it covers the root and every path, under a global prefix too, without a warning. */
@@ -58,15 +60,16 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
 
   private static register(
     providers: NonNullable<DynamicModule['providers']>,
-    { isGlobal = true, imports = [] }: SessionModuleRegistration & Pick<SessionModuleAsyncOptions, 'imports'>,
+    { isGlobal = true, imports = [] }: SessionModuleRegistration & { readonly imports?: DynamicModule['imports'] | undefined },
   ): DynamicModule {
     return {
       module: SessionModule,
       global: isGlobal,
-      imports: [...imports],
+      imports: [DiscoveryModule, ...imports],
       providers: [...providers, ...sessionProviders],
       exports: [
         SessionService,
+        SessionEvents,
         SessionContext,
         SESSION_OPTIONS,
         SESSION_REDIS,

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import type { Store } from 'express-session';
 import { SESSION_LINK, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import type { SessionEvent } from './core/session-events.js';
 import type { SessionLink } from './core/session-link.js';
 import { SessionCommitInterceptor } from './http/session-commit.interceptor.js';
 import { SessionContext } from './http/session-context.js';
@@ -15,8 +16,10 @@ import { resolveSessionOptions } from './options/resolve-session-options.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
 import { createRedisClient } from './redis/redis-client.factory.js';
 import { createSessionLink } from './redis/redis-link.factory.js';
+import { SessionEvents } from './session.events.js';
 import { logLinkEvents } from './session-link.logger.js';
 import { SessionService } from './session.service.js';
+import { SessionSweeper } from './session.sweeper.js';
 import { createMemoryRepository, createRedisRepository } from './store/session-repository.factory.js';
 import type { SessionRepository } from './store/session-repository.js';
 import { SessionStore } from './store/session-store.js';
@@ -58,9 +61,9 @@ export const sessionProviders: Provider[] = [
   {
     provide: SESSION_REPOSITORY,
     useFactory: (options: ResolvedSessionOptions, link: SessionLink | null): SessionRepository | null => {
-      const { application, absoluteTimeoutMs, redis, store } = options;
+      const { redis, store, application } = options;
       if (store) return null;
-      if (link && redis) return createRedisRepository(link, { application, absoluteTimeoutMs, redis });
+      if (link && redis) return createRedisRepository(link, { ...options, redis });
       warnOfMemory(application);
       return createMemoryRepository(options);
     },
@@ -68,9 +71,13 @@ export const sessionProviders: Provider[] = [
   },
   {
     provide: SESSION_STORE,
-    useFactory: (options: ResolvedSessionOptions, repository: SessionRepository | null): Store =>
-      repository ? new SessionStore(repository, options) : requireStore(options),
-    inject: [SESSION_OPTIONS, SESSION_REPOSITORY],
+    useFactory: (options: ResolvedSessionOptions, repository: SessionRepository | null, events: SessionEvents): Store => {
+      const onEvent = (event: SessionEvent): void => {
+        events.emit(event);
+      };
+      return repository ? new SessionStore(repository, { ...options, onEvent }) : requireStore(options);
+    },
+    inject: [SESSION_OPTIONS, SESSION_REPOSITORY, SessionEvents],
   },
   {
     provide: SESSION_CYCLE,
@@ -80,8 +87,10 @@ export const sessionProviders: Provider[] = [
   },
   { provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor },
   SessionContext,
+  SessionEvents,
   SessionFastifyBridge,
   SessionService,
+  SessionSweeper,
 ];
 
 function resolve(options: unknown): ResolvedSessionOptions {

@@ -1,11 +1,51 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Session, SessionData } from 'express-session';
-import type { Store } from 'express-session';
+import type { Session, SessionData, Store } from 'express-session';
 import type { SessionLink, SessionLinkStatus } from './core/session-link.js';
+import { storedId } from './core/session-id.js';
+import type { StoredSession } from './core/session-record.js';
 import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
+import { SessionEvents } from './session.events.js';
 import type { SessionRepository } from './store/session-repository.js';
+
+/** One session of a user, for him or an administrator to see. @public */
+export interface SessionSummary {
+  /** Its stored id: names it to `revoke`, and is no cookie. */
+  readonly id: string;
+  /** Whose it is. */
+  readonly userId: string | null;
+  /** When it was created. */
+  readonly createdAt: Date;
+  /** When it was last changed, or its deadline moved: within `touchIntervalMs` of the last request. */
+  readonly seenAt: Date;
+  /** When it ends unless there is a request. */
+  readonly expiresAt: Date;
+  /** What `describe` said when the user signed in; empty without that option. */
+  readonly about: Readonly<Record<string, string>>;
+  /** Whether it is the session of the request that asks. */
+  readonly isCurrent: boolean;
+}
+
+/** Which sessions stay when a user is signed out everywhere. @public */
+export interface SignOutOptions {
+  /** `'current'`: that of the request that asks; or a stored id. Without it all end. */
+  readonly except?: string | undefined;
+}
+
+/** How a session gets a new id. @public */
+export interface RegenerateOptions {
+  /** Top-level fields that the new session keeps; `'all'`: every one. @defaultValue none */
+  readonly keep?: readonly string[] | 'all' | undefined;
+  /**
+   * How long requests that still come with the old id find the session as it was, without a change of theirs being stored, so
+   * that a page's parallel requests are not logged out. 0: the old id is worth nothing at once.
+   *
+   * @defaultValue 0
+   * @unit milliseconds
+   */
+  readonly graceMs?: number | undefined;
+}
 
 /**
  * The sessions, for any provider: no request scope is needed.
@@ -20,6 +60,7 @@ export class SessionService {
     @Inject(SESSION_REPOSITORY) private readonly repository: SessionRepository | null,
     @Inject(SESSION_STORE) private readonly store: Store,
     @Inject(SESSION_LINK) private readonly link: SessionLink | null,
+    @Inject(SessionEvents) private readonly events: SessionEvents,
   ) {}
 
   /**
@@ -27,7 +68,40 @@ export class SessionService {
    * `undefined` outside of a request, on a route that the module does not cover, and after `destroy`.
    */
   current<T extends object = SessionData>(): (Session & Partial<T>) | undefined {
-    return this.context.current() as (Session & Partial<T>) | undefined;
+    return this.context.current<T>() as (Session & Partial<T>) | undefined;
+  }
+
+  /**
+   * Gives the request's session a new id, as is due at every change of privileges; resolves with the new session.
+   *
+   * @throws Error when no request's session is at hand.
+   * @throws SessionUnavailableError when the old session could not be ended; the request has a new one all the same.
+   */
+  async regenerate({ keep = [], graceMs = 0 }: RegenerateOptions = {}): Promise<Session & Partial<SessionData>> {
+    const session = this.requireCurrent('regenerate()');
+    const kept = Object.entries(session).filter(([name]) => name !== 'cookie' && (keep === 'all' || keep.includes(name)));
+    await this.context.regenerate(graceMs);
+    if (graceMs > 0) this.events.emit({ type: 'rotated', id: storedId(session.id, 1).id });
+    return Object.assign(this.requireCurrent('regenerate()'), Object.fromEntries(kept));
+  }
+
+  /**
+   * Ends the request's session: its cookie is cleared and no other request can bring it back. Nothing happens without a session.
+   *
+   * @throws SessionUnavailableError when it could not be ended; the response will try again, or fail.
+   */
+  async destroy(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const session = this.current();
+      if (!session) {
+        resolve();
+        return;
+      }
+      session.destroy((error: unknown) => {
+        if (error) reject(error as Error);
+        else resolve();
+      });
+    });
   }
 
   /**
@@ -49,10 +123,82 @@ export class SessionService {
   }
 
   /**
+   * A user's live sessions, oldest first; never misses one. Needs the option `userId`.
+   *
+   * @throws SessionUnavailableError when Redis does not answer by the operation's deadline.
+   * @throws SessionUnsupportedError with the application's own `store`.
+   */
+  async list(userId: string | number): Promise<readonly SessionSummary[]> {
+    const sessions = await this.requireRepository('list()').listByUser(String(userId));
+    const current = this.currentId();
+    return sessions.map((session) => summaryOf(session, current));
+  }
+
+  /**
+   * Ends one session by its stored id, as `list` gives it. Resolves with whether there was one.
+   *
+   * @throws SessionUnavailableError when Redis does not answer by the operation's deadline.
+   * @throws SessionUnsupportedError with the application's own `store`.
+   */
+  async revoke(id: string): Promise<boolean> {
+    return this.end(id, null, 'revoke');
+  }
+
+  /**
+   * Ends all sessions of a user; resolves with how many there were. A sign-in that is under way at the same time stays.
+   *
+   * @throws SessionUnavailableError when Redis does not answer by the operation's deadline; some may have ended then.
+   * @throws SessionUnsupportedError with the application's own `store`.
+   */
+  async signOutEverywhere(userId: string | number, { except }: SignOutOptions = {}): Promise<number> {
+    const kept = except === 'current' ? this.currentId() : except;
+    const sessions = await this.requireRepository('signOutEverywhere()').listByUser(String(userId));
+    const ended = await Promise.all(
+      sessions.filter(({ id }) => id !== kept).map(({ id }) => this.end(id, String(userId), 'signOutEverywhere')),
+    );
+    return ended.filter(Boolean).length;
+  }
+
+  /**
    * Where the connection to Redis stands: the primary in use, what waits, the last failover. Answers at once, asks nobody.
    * `null` when sessions live in this process or in the application's own `store`.
    */
   status(): SessionLinkStatus | null {
     return this.link?.status() ?? null;
   }
+
+  private async end(id: string, userId: string | null, reason: 'revoke' | 'signOutEverywhere'): Promise<boolean> {
+    const outcome = await this.requireRepository(`${reason}()`).destroyStored(id);
+    if (outcome === 'destroyed') this.events.emit({ type: 'revoked', id, userId, reason });
+    return outcome === 'destroyed';
+  }
+
+  private currentId(): string | undefined {
+    const session = this.current();
+    return session && storedId(session.id, 1).id;
+  }
+
+  private requireCurrent(what: string): Session & Partial<SessionData> {
+    const session = this.current();
+    if (!session) throw new Error(`${what} needs a request with a session: is this route covered by the module's \`forRoutes\`?`);
+    return session;
+  }
+
+  private requireRepository(what: string): SessionRepository {
+    if (!this.repository) throw new SessionUnsupportedError(what, 'sessions in Redis or in this process');
+    return this.repository;
+  }
+}
+
+function summaryOf(session: StoredSession, current: string | undefined): SessionSummary {
+  const { id, userId, createdAtMs, seenAtMs, remainingMs, about } = session;
+  return {
+    id,
+    userId,
+    createdAt: new Date(createdAtMs),
+    seenAt: new Date(seenAtMs),
+    expiresAt: new Date(Date.now() + remainingMs),
+    about: about === null ? {} : (JSON.parse(about) as Record<string, string>),
+    isCurrent: id === current,
+  };
 }

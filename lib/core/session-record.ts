@@ -47,3 +47,11 @@ export interface SessionChange {
   /** Who must hold the session's exclusive lock. */
   readonly owner?: string | undefined;
 }
+
+/** How many sessions one user may have. @internal */
+export interface UserLimit {
+  /** 1 … */
+  readonly max: number;
+  /** Whether the session used least recently ends (`oldest`) or the new one is refused. */
+  readonly evict: 'oldest' | 'reject';
+}

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { UserLimit } from '../core/session-record.js';
 import { OptionFaults } from './option-faults.js';
 import { SESSION_NAME_HINTS, STORE_NAME_HINTS } from './option-names.js';
 import { describeKind, describeValue, peek } from './option-values.js';
@@ -7,7 +8,7 @@ import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
 import type { ResolvedSessionOptions, ResolvedStoreOptions } from './resolved-session.options.js';
 import { SESSION_DEFAULTS } from './session.defaults.js';
-import { registrationSchema, sessionSchema, storeSchema } from './session-options.schema.js';
+import { registrationSchema, sessionSchema, storeSchema, userLimitSchema } from './session-options.schema.js';
 
 /** What of the surroundings decides over options. @internal */
 export interface SessionEnvironment {
@@ -51,6 +52,8 @@ export function resolveSessionOptions(options: unknown, environment: SessionEnvi
     proxy: given.proxy,
     rolling: given.rolling ?? SESSION_DEFAULTS.rolling,
     genid: given.genid,
+    onUnavailable: given.onUnavailable ?? SESSION_DEFAULTS.onUnavailable,
+    lockTimeoutMs: given.lockTimeoutMs ?? SESSION_DEFAULTS.lockTimeoutMs,
     forRoutes,
     exclude,
   });
@@ -68,9 +71,6 @@ export function resolveStoreOptions(options: unknown): ResolvedStoreOptions {
   const given = faults.check(storeSchema, options, { path: '', hints: STORE_NAME_HINTS });
   if (faults.has('') && Object.keys(given).length === 0) faults.throwIfAny([]);
   const life = resolveLife(given, faults);
-  if (given.redis === undefined) {
-    faults.add('redis', 'is missing: it must be options, an ioredis client or a URL (redis://…, redis+sentinel://…).');
-  }
   const redis = resolveRedisOptions(given.redis, given.durability, faults);
   faults.throwIfAny(Object.keys(storeSchema.shape));
   return Object.freeze({ ...life, redis, onEvent: given.onEvent });
@@ -100,7 +100,20 @@ function resolveLife(
       );
     }
   }
-  return { application, idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs, userId };
+  const userLimit = resolveUserLimit(given.maxSessionsPerUser, faults);
+  if (userLimit && !userId) faults.add('maxSessionsPerUser', 'needs userId: else nobody knows whose a session is.');
+  const conflict = given.conflict ?? SESSION_DEFAULTS.conflict;
+  const maxBytes = given.maxBytes ?? SESSION_DEFAULTS.maxBytes;
+  const { describe } = given;
+  const life = { application, idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs };
+  return { ...life, userId, describe, userLimit, conflict, maxBytes };
+}
+
+function resolveUserLimit(given: unknown, faults: OptionFaults): UserLimit | null {
+  if (given === undefined) return null;
+  const limit = typeof given === 'number' ? { max: given } : given;
+  const { max = 1, evict } = faults.check(userLimitSchema, limit, { path: 'maxSessionsPerUser' });
+  return Object.freeze({ max, evict: evict ?? SESSION_DEFAULTS.evict });
 }
 
 /** Where the sessions live decides which options there are. */
@@ -116,8 +129,18 @@ function checkPlace(given: GivenOptions, faults: OptionFaults): void {
       faults.add('idleTimeoutMs', `${remedy}, and say cookie.maxAge or the store's own time to live.`);
     if (given.absoluteTimeoutMs !== undefined)
       faults.add('absoluteTimeoutMs', `${remedy}, or give redis instead of store.`);
-    if (given.touchIntervalMs !== undefined)
-      faults.add('touchIntervalMs', `${remedy}, or give redis instead of store.`);
+    const own = [
+      'touchIntervalMs',
+      'userId',
+      'describe',
+      'maxSessionsPerUser',
+      'conflict',
+      'maxBytes',
+      'lockTimeoutMs',
+    ] as const;
+    for (const name of own) {
+      if (given[name] !== undefined) faults.add(name, `${remedy}, or give redis instead of store.`);
+    }
   } else if (redis === undefined && durability !== undefined && durability !== 'primary') {
     faults.add(
       'durability',

@@ -1,5 +1,6 @@
 import type { Store } from 'express-session';
 import type { SessionEventListener } from '../core/session-events.js';
+import type { UserLimit } from '../core/session-record.js';
 import type { ResolvedRedisOptions } from './redis.options.js';
 import type { SessionCookieOptions, SessionModuleOptions } from './session.options.js';
 
@@ -22,6 +23,12 @@ interface ResolvedLifeOptions {
   /** @unit milliseconds */
   readonly touchIntervalMs: number;
   readonly userId: SessionModuleOptions['userId'];
+  readonly describe: SessionModuleOptions['describe'];
+  /** `null`: a user may have as many sessions as he likes. */
+  readonly userLimit: UserLimit | null;
+  readonly conflict: 'merge' | 'reject';
+  /** @unit bytes */
+  readonly maxBytes: number;
 }
 
 /** Options of `RedisSessionStore`, checked, complete and frozen. @internal */
@@ -43,6 +50,9 @@ export interface ResolvedSessionOptions extends ResolvedLifeOptions {
   readonly proxy: boolean | undefined;
   readonly rolling: boolean;
   readonly genid: SessionModuleOptions['genid'];
+  readonly onUnavailable: 'reject' | 'anonymous';
+  /** @unit milliseconds */
+  readonly lockTimeoutMs: number;
   /** Empty: every route. */
   readonly forRoutes: NonNullable<SessionModuleOptions['forRoutes']>;
   readonly exclude: NonNullable<SessionModuleOptions['exclude']>;

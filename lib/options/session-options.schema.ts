@@ -1,12 +1,13 @@
 import type { Store } from 'express-session';
 import * as z from 'zod';
 import type { SessionEventListener } from '../core/session-events.js';
-import { callback, flag, list, milliseconds, oneOf, satisfying, text } from './option-schemas.js';
+import { callback, flag, list, milliseconds, oneOf, satisfying, text, wholeNumber } from './option-schemas.js';
 import { peek } from './option-values.js';
 import type { SessionModuleOptions } from './session.options.js';
 import { SESSION_LIMITS } from './session.defaults.js';
 
-const { applicationLength, minIdleTimeoutMs, maxLifeMs } = SESSION_LIMITS;
+const { applicationLength, minIdleTimeoutMs, maxLifeMs, minTimeoutMs, maxTimeoutMs } = SESSION_LIMITS;
+const { minBytes, maxBytes, maxSessionsPerUser } = SESSION_LIMITS;
 
 /** RFC 6265: a cookie's name is a token of RFC 2616; the expression is that of the `cookie` package, which sets it. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -25,7 +26,17 @@ const common = {
   touchIntervalMs: milliseconds(0, maxLifeMs).optional(),
   durability: oneOf(['primary', 'replicated', 'replicated-strict']).optional(),
   userId: callback<NonNullable<SessionModuleOptions['userId']>>('(session) => id').optional(),
+  describe: callback<NonNullable<SessionModuleOptions['describe']>>('(request) => { address, agent }').optional(),
+  maxSessionsPerUser: z.unknown().optional(),
+  conflict: oneOf(['merge', 'reject']).optional(),
+  maxBytes: wholeNumber(minBytes, maxBytes, 'bytes').optional(),
 };
+
+/** How many sessions a user may have. @internal */
+export const userLimitSchema = z.strictObject({
+  max: wholeNumber(1, maxSessionsPerUser),
+  evict: oneOf(['oldest', 'reject']).optional(),
+});
 
 /** Options of `SessionModule`; what has members of its own is checked apart. @internal */
 export const sessionSchema = z.strictObject({
@@ -45,6 +56,12 @@ export const sessionSchema = z.strictObject({
   rolling: flag().optional(),
   genid: callback<NonNullable<SessionModuleOptions['genid']>>('(request) => id').optional(),
   userId: common.userId,
+  describe: common.describe,
+  maxSessionsPerUser: common.maxSessionsPerUser,
+  conflict: common.conflict,
+  maxBytes: common.maxBytes,
+  onUnavailable: oneOf(['reject', 'anonymous']).optional(),
+  lockTimeoutMs: milliseconds(minTimeoutMs, maxTimeoutMs).optional(),
   forRoutes: list<NonNullable<SessionModuleOptions['forRoutes']>[number]>(
     'an array of at least one route or controller; leave it out for every route',
   ).optional(),

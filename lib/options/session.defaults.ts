@@ -20,6 +20,16 @@ export const SESSION_DEFAULTS = Object.freeze({
     /** What browsers assume when nothing is said; written, because not all do. */
     sameSite: 'lax',
   } as const),
+  /** 4 MiB: far above any session that is one; a runaway field is told before it fills Redis. */
+  maxBytes: 4_194_304,
+  /** Fields that different requests change all win; of one field the last. */
+  conflict: 'merge',
+  /** Spring Security's choice: the session used least recently goes. */
+  evict: 'oldest',
+  /** An honest error; an anonymous user would be asked to log in to a system that cannot remember him. */
+  onUnavailable: 'reject',
+  /** As long as an operation may take: a failover in the middle of the holder's request is survived. */
+  lockTimeoutMs: 10_000,
   /** express-session's: the cookie is sent when it is new or changed. */
   rolling: false,
   /** Nest's own forRoot modules that serve a whole application (config, logger) are global. */
@@ -66,6 +76,11 @@ export const SESSION_LIMITS = Object.freeze({
   minIdleTimeoutMs: 1000,
   /** 365 days; RFC 6265bis lets browsers cut a cookie's life to 400. */
   maxLifeMs: 31_536_000_000,
+  minBytes: 1024,
+  /** 64 MiB: Redis takes 512 MiB, and blocks for long before. */
+  maxBytes: 67_108_864,
+  /** Every sign-in looks at all of them once the limit is reached. */
+  maxSessionsPerUser: 10_000,
   /** 256 bits as base64, by `openssl rand -base64 32`, have 44 characters; 32 of them are 192 bits. */
   productionSecretLength: 32,
   developmentSecretLength: 8,

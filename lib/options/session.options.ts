@@ -1,4 +1,5 @@
 import type { MiddlewareConsumer } from '@nestjs/common';
+import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
 import type { SessionEventListener } from '../core/session-events.js';
 import type { SessionDurability, SessionRedisOptions } from './redis.options.js';
@@ -74,8 +75,29 @@ export interface SessionStoreOptions {
   readonly redis?: SessionRedisOptions | undefined;
   /** @defaultValue 'replicated' with Sentinel, else 'primary' */
   readonly durability?: SessionDurability | undefined;
-  /** Whose session it is; enables sign-out everywhere and limits per user. */
+  /** Whose session it is; enables sign-out everywhere and limits per user. Not with `store`. */
   readonly userId?: ((session: Partial<SessionData>) => string | number | null | undefined) | undefined;
+  /** Where a user who signs in comes from; shown by `SessionService.list()`. Not with `store`. */
+  readonly describe?: ((request: Request) => Readonly<Record<string, string>>) | undefined;
+  /** How many sessions one user may have at the same time; needs `userId`. Without it as many as he likes. @range 1 … 10000 */
+  readonly maxSessionsPerUser?: number | SessionUserLimitOptions | undefined;
+  /**
+   * What becomes of a top-level field that another request changed since this one loaded the session: the last one wins
+   * (`'merge'`), or the later is refused by a 409 and nothing of it is stored (`'reject'`). Not with `store`.
+   *
+   * @defaultValue 'merge'
+   */
+  readonly conflict?: 'merge' | 'reject' | undefined;
+  /** Largest session, all fields together; a larger one is refused by an error. @defaultValue 4194304 @unit bytes @range 1024 … 67108864 */
+  readonly maxBytes?: number | undefined;
+}
+
+/** What happens when a user signs in once more than he may. @public */
+export interface SessionUserLimitOptions {
+  /** @range 1 … 10000 */
+  readonly max: number;
+  /** Whether the session used least recently ends, or the new one is refused by a 409. @defaultValue 'oldest' */
+  readonly evict?: 'oldest' | 'reject' | undefined;
 }
 
 /** Options of `RedisSessionStore`, the store without the module. @public */
@@ -99,6 +121,21 @@ export interface SessionModuleOptions extends SessionStoreOptions {
   readonly rolling?: boolean | undefined;
   /** Makes the id of a new session. @defaultValue express-session's: 24 random bytes */
   readonly genid?: ((req: unknown) => string) | undefined;
+  /**
+   * What a request gets when the sessions cannot be reached by the operation's deadline: a 503 (`'reject'`), or an empty session
+   * that cannot be stored (`'anonymous'`): no cookie is issued and the user's own stays.
+   *
+   * @defaultValue 'reject'
+   */
+  readonly onUnavailable?: 'reject' | 'anonymous' | undefined;
+  /**
+   * How long a request with exclusive access waits for its session's lock; then 503. Not with `store`.
+   *
+   * @defaultValue 10000
+   * @unit milliseconds
+   * @range 10 … 600000
+   */
+  readonly lockTimeoutMs?: number | undefined;
   /** Routes the session covers. @defaultValue every route, with or without a global prefix */
   readonly forRoutes?: readonly Parameters<MiddlewareConfigProxy['forRoutes']>[number][] | undefined;
   /** Routes it leaves alone. */

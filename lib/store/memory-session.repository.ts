@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.js';
 import { systemClock } from '../core/clock.js';
 import { storedId } from '../core/session-id.js';
-import type { SessionChange, StoredSession } from '../core/session-record.js';
-import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome, UserLimit } from './session-repository.js';
+import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
+import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome } from './session-repository.js';
 
 interface MemorySession {
   readonly fields: Map<string, string>;

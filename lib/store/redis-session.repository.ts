@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { changeToken } from '../core/session-id.js';
 import type { SessionLink } from '../core/session-link.js';
-import type { SessionChange, StoredSession } from '../core/session-record.js';
+import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
 import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
 import type { SessionReply } from '../scripts/script-reply.js';
 import * as scripts from '../scripts/scripts.generated.js';
 import { RedisScriptCalls } from './redis-script-calls.js';
 import { parseStoredSession } from './redis-session.record.js';
 import { RedisUserIndex } from './redis-user-index.js';
-import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome, UserLimit } from './session-repository.js';
+import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome } from './session-repository.js';
 
 /** How many sessions are asked for at a time when all are walked. */
 const PAGE_COUNT = 200;

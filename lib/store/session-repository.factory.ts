@@ -4,7 +4,8 @@ import { DEFAULT_CLUSTER_BUCKETS } from '../options/session.defaults.js';
 import { RedisKeyLayout } from '../redis/redis-key-layout.js';
 import { MemorySessionRepository } from './memory-session.repository.js';
 import { RedisSessionRepository } from './redis-session.repository.js';
-import type { SessionRepository, UserLimit } from './session-repository.js';
+import type { UserLimit } from '../core/session-record.js';
+import type { SessionRepository } from './session-repository.js';
 
 /** Longer than any command can be on its way, so that none of a session's life is applied after its end. */
 const MIN_TOMBSTONE_MS = 60_000;

@@ -39,14 +39,6 @@ export type CommitOutcome =
 /** @internal */
 export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { readonly outcome: 'gone' };
 
-/** How many sessions one user may have. @internal */
-export interface UserLimit {
-  /** 1 … */
-  readonly max: number;
-  /** Whether the session used least recently ends (`oldest`) or the new one is refused. */
-  readonly evict: 'oldest' | 'reject';
-}
-
 /**
  * The store's port: what a place that keeps sessions must be able to do.
  *

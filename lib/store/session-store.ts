@@ -125,6 +125,11 @@ export class SessionStore extends session.Store {
     this.writer.setOwner(live, owner);
   }
 
+  /** Gives up an id for another one; for `graceMs` it can still be read. @internal */
+  rotate(sid: string, graceMs: number, callback: SessionStoreCallback<string>): void {
+    answer(this.repository.rotate(sid, graceMs), callback);
+  }
+
   private async fetch(sid: string): Promise<session.SessionData | undefined> {
     const stored = await this.repository.load(sid);
     const data = stored ? this.decode(stored) : undefined;

@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import type { SessionData } from 'express-session';
 import type { SessionEventListener } from '../core/session-events.js';
 import { storedId } from '../core/session-id.js';
-import type { SessionChange, StoredSession } from '../core/session-record.js';
+import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
 import { SessionConflictError } from '../errors/session-conflict.error.js';
 import { SessionIdTakenError } from '../errors/session-id-taken.error.js';
 import { SessionLimitError } from '../errors/session-limit.error.js';
@@ -12,7 +12,7 @@ import { SessionBaseline } from './session-baseline.js';
 import type { SessionDelta } from './session-baseline.js';
 import type { EncodedSession } from './session-codec.js';
 import { encodeSession } from './session-codec.js';
-import type { SessionRepository, SideEffects, UserLimit } from './session-repository.js';
+import type { SessionRepository, SideEffects } from './session-repository.js';
 
 /** Settings of a store over a repository. @internal */
 export interface SessionStoreSettings {

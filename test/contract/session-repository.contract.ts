@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SessionChange } from '../../lib/core/session-record.js';
-import type { SessionRepository, UserLimit } from '../../lib/store/session-repository.js';
+import type { SessionChange, UserLimit } from '../../lib/core/session-record.js';
+import type { SessionRepository } from '../../lib/store/session-repository.js';
 
 /** A repository under test, and how to get rid of it. */
 export interface RepositoryUnderTest {
