@@ -1,0 +1,160 @@
+import type { FaultLab } from '../fault-lab.js';
+import type { Scenario } from '../scenario.js';
+
+/** Faults of the Redis processes, by signals alone. */
+export const PROCESS_SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'kill -9, and the old primary returns under load',
+    fault: async (lab) => {
+      await lab.primary.kill();
+      await lab.whenFailedOver();
+      await lab.primary.restart();
+      await lab.topology.whenStable();
+      await lab.sleep(1_000);
+    },
+    expect: { failover: true },
+  },
+  {
+    name: 'kill -9 with Sentinels at their usual pace',
+    topology: { fast: false },
+    fault: async (lab) => {
+      await lab.primary.kill();
+      await lab.whenFailedOver();
+    },
+    expect: { failover: true },
+  },
+  {
+    name: 'restart before down-after, with persistence',
+    topology: { persistence: true, downAfterMs: 3_000 },
+    fault: (lab) => lab.primary.restart(),
+    expect: { failover: false },
+  },
+  {
+    name: 'restart before down-after, without persistence (cannot be saved)',
+    topology: { downAfterMs: 3_000 },
+    fault: async (lab) => {
+      await lab.primary.restart();
+      await lab.sleep(1_000);
+    },
+    expect: { lost: 'documented', failover: false },
+    // Users are signed out, and nothing worse: no 503 for ever, no crash, and the loss of the connection was told.
+    also: (lab) => {
+      if (!lab.apps.every((app) => app.linkEvents.some(({ event }) => event === 'lost'))) throw new Error('The restart was not noticed');
+    },
+  },
+  {
+    name: 'a blip of 1.2 s',
+    topology: { downAfterMs: 5_000 },
+    fault: (lab) => freezeFor(lab, 1_200),
+    expect: { failover: false },
+  },
+  {
+    name: 'five blips of 300 ms',
+    topology: { downAfterMs: 5_000 },
+    fault: async (lab) => {
+      for (let blip = 0; blip < 5; blip++) {
+        await freezeFor(lab, 300);
+        await lab.sleep(300);
+      }
+    },
+    expect: { failover: false },
+  },
+  {
+    name: 'a CLIENT KILL storm',
+    fault: async (lab) => {
+      for (let strike = 0; strike < 40; strike++) {
+        await lab.primary.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+        await lab.sleep(50);
+      }
+    },
+    expect: { failover: false },
+  },
+  {
+    name: 'the replica frozen and thawed',
+    fault: async (lab) => {
+      lab.replica.freeze();
+      await lab.sleep(3_000);
+      lab.replica.thaw();
+      await lab.topology.whenStable();
+    },
+    expect: { failover: false, degraded: true },
+  },
+  {
+    name: 'one of two replicas dies and returns',
+    topology: { replicas: 2 },
+    fault: async (lab) => {
+      await lab.replica.kill();
+      await lab.sleep(2_000);
+      await lab.replica.restart();
+      await lab.topology.whenStable();
+    },
+    expect: { failover: false },
+  },
+  {
+    name: 'kill -9 of the primary of two replicas',
+    topology: { replicas: 2 },
+    fault: async (lab) => {
+      await lab.primary.kill();
+      await lab.whenFailedOver();
+      await lab.sleep(1_000);
+    },
+    expect: { failover: true },
+  },
+  {
+    name: 'failover twice in 20 s',
+    fault: async (lab) => {
+      await lab.primary.kill();
+      await lab.whenFailedOver();
+      await lab.primary.restart();
+      await lab.topology.whenStable();
+      await lab.workload.whenServing();
+      await lab.replica.kill();
+      await lab.whenFailedOver(lab.replica);
+    },
+    expect: { failover: false },
+  },
+  {
+    name: 'kill -9 during logins and logouts',
+    workload: { steps: 1, pauseMs: 25 },
+    fault: async (lab) => {
+      await lab.primary.kill();
+      await lab.whenFailedOver();
+    },
+    expect: { failover: true },
+  },
+  {
+    name: 'frozen, failed over and thawed during logins and logouts',
+    workload: { steps: 1, pauseMs: 25 },
+    fault: async (lab) => {
+      lab.primary.freeze();
+      await lab.whenFailedOver();
+      lab.primary.thaw();
+      await lab.sleep(2_000);
+    },
+    expect: { failover: true },
+  },
+  {
+    name: 'the event loop of one instance blocked for 3 s',
+    fault: async (lab) => {
+      lab.apps[0].tell({ type: 'block', ms: 3_000 });
+      await lab.sleep(3_500);
+    },
+    expect: { failover: false },
+  },
+  {
+    name: 'the event loop of one instance blocked for 3 s during a failover',
+    fault: async (lab) => {
+      await lab.primary.kill();
+      lab.apps[0].tell({ type: 'block', ms: 3_000 });
+      await lab.whenFailedOver();
+      await lab.sleep(2_500);
+    },
+    expect: { failover: true },
+  },
+];
+
+async function freezeFor(lab: FaultLab, ms: number): Promise<void> {
+  lab.primary.freeze();
+  await lab.sleep(ms);
+  lab.primary.thaw();
+}

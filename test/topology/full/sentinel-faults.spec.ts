@@ -1,0 +1,7 @@
+import { describe, it } from 'vitest';
+import { runScenario } from '../scenario.js';
+import { SENTINEL_SCENARIOS } from './sentinel-scenarios.js';
+
+describe('faults of the Sentinels', () => {
+  for (const scenario of SENTINEL_SCENARIOS) it(scenario.name, () => runScenario(scenario));
+});
