@@ -114,7 +114,8 @@ function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
 
 /** What the primary holds now. */
 async function truthOf(lab: FaultLab): Promise<Truth> {
-  const client = (await lab.topology.primary()).connect();
+  // After a manual failover Sentinels at their usual pace take half a minute to agree.
+  const client = (await lab.topology.primary(60_000)).connect();
   try {
     return await readTruth(lab.options.store ?? 'ours', client, lab.workload.sessions);
   } finally {

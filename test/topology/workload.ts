@@ -76,13 +76,15 @@ export class Workload {
     for (let round = 0; !this.#isStopping; round++) {
       const session = await this.#login(number, round, previous);
       previous = undefined;
+      let isSignedIn = true;
       const count = steps === 0 ? 0 : steps + (number % 5);
       for (let step = 0; session && step < count && !this.#isStopping; step++) {
         await delay(pauseMs);
-        if (!(await this.#step(session, number + round, step))) break;
+        isSignedIn = await this.#step(session, number + round, step);
+        if (!isSignedIn) break;
       }
       await delay(pauseMs);
-      if (!session || this.#isStopping) continue;
+      if (!session || !isSignedIn || this.#isStopping) continue;
       // Every third session ends by a login over it, which must end it as surely as a logout.
       if (round % 3 === 2 && session.end === 'none') previous = session;
       else if (session.end === 'none') await this.#logout(session, number + round);

@@ -61,7 +61,7 @@ export interface SentinelTopology {
   readonly sentinels: readonly RedisProcess[];
   readonly redisOptions: SentinelClientOptions;
   /** The node that the majority of the answering Sentinels names and that calls itself a primary. */
-  primary(): Promise<RedisProcess>;
+  primary(timeoutMs?: number): Promise<RedisProcess>;
   /** All running nodes but the primary. */
   replicas(): Promise<RedisProcess[]>;
   /** A planned failover (`SENTINEL FAILOVER`); returns once a majority names the new primary and it is one. */
@@ -115,12 +115,13 @@ class LabSentinelTopology implements SentinelTopology {
     };
   }
 
-  primary(): Promise<RedisProcess> {
-    return pollUntil('a primary that the Sentinels agree on', async () => {
+  primary(timeoutMs = 15_000): Promise<RedisProcess> {
+    const ask = async (): Promise<RedisProcess | undefined> => {
       const address = await this.#agreedPrimary();
       const node = this.nodes.find((candidate) => candidate.address === address);
       return node && (await roleOf(node)) === 'master' ? node : undefined;
-    });
+    };
+    return pollUntil('a primary that the Sentinels agree on', ask, { timeoutMs });
   }
 
   async replicas(): Promise<RedisProcess[]> {

@@ -102,6 +102,8 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'failover twice in 20 s',
+    // A Sentinel waits twice this long between two failovers; the default of three minutes is more than any client can wait.
+    topology: { failoverTimeoutMs: 2_000 },
     fault: async (lab) => {
       await lab.primary.kill();
       await lab.whenFailedOver();
