@@ -44,8 +44,8 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
    * @throws SessionConfigurationError when an option is wrong; lists all faults with their paths.
    */
   static forRoot(options: SessionModuleOptions & SessionModuleRegistration): DynamicModule {
-    const { isGlobal, ...own } = { ...options };
-    return this.register([optionsProvider(own)], { isGlobal });
+    const provider = optionsProvider(options);
+    return this.register([provider], { isGlobal: options.isGlobal });
   }
 
   /**

@@ -2,9 +2,10 @@ import type { Provider } from '@nestjs/common';
 import { Logger } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import type { Store } from 'express-session';
-import { SESSION_LINK, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import { SESSION_LINK, SESSION_LOCKS, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
 import type { SessionEvent } from './core/session-events.js';
 import type { SessionLink } from './core/session-link.js';
+import { SessionAccessInterceptor } from './http/session-access.interceptor.js';
 import { SessionCommitInterceptor } from './http/session-commit.interceptor.js';
 import { SessionContext } from './http/session-context.js';
 import type { SessionCycle } from './http/session-cycle.js';
@@ -20,6 +21,7 @@ import { SessionEvents } from './session.events.js';
 import { logLinkEvents } from './session-link.logger.js';
 import { SessionService } from './session.service.js';
 import { SessionSweeper } from './session.sweeper.js';
+import { SessionLocks } from './store/session-locks.js';
 import { createMemoryRepository, createRedisRepository } from './store/session-repository.factory.js';
 import type { SessionRepository } from './store/session-repository.js';
 import { SessionStore } from './store/session-store.js';
@@ -31,7 +33,8 @@ const SESSION_RAW_OPTIONS = Symbol.for('nestjs-ha-session:raw-options');
 
 /** Options that are known now; their faults are told now. @internal */
 export function optionsProvider(options: unknown): Provider {
-  return { provide: SESSION_OPTIONS, useValue: resolve(options) };
+  const environment = { isProduction: isProduction(), isRegistration: true };
+  return { provide: SESSION_OPTIONS, useValue: resolveSessionOptions(options, environment) };
 }
 
 /** Options that come from a factory, a class or an existing provider. @internal */
@@ -85,6 +88,14 @@ export const sessionProviders: Provider[] = [
       createSessionCycle({ options, store, context }),
     inject: [SESSION_OPTIONS, SESSION_STORE, SessionContext],
   },
+  {
+    provide: SESSION_LOCKS,
+    useFactory: ({ lockTimeoutMs }: ResolvedSessionOptions, repository: SessionRepository | null): SessionLocks | null =>
+      repository && new SessionLocks(repository, lockTimeoutMs),
+    inject: [SESSION_OPTIONS, SESSION_REPOSITORY],
+  },
+  // In this order: a lock is held until the session is stored.
+  { provide: APP_INTERCEPTOR, useClass: SessionAccessInterceptor },
   { provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor },
   SessionContext,
   SessionEvents,

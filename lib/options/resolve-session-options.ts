@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { UserLimit } from '../core/session-record.js';
 import { OptionFaults } from './option-faults.js';
 import { SESSION_NAME_HINTS, STORE_NAME_HINTS } from './option-names.js';
-import { describeKind, describeValue, peek } from './option-values.js';
+import { describeKind, describeValue, isObject, peek } from './option-values.js';
 import { resolveCookieOptions } from './resolve-cookie-options.js';
 import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
@@ -101,7 +101,8 @@ function resolveLife(
     }
   }
   const userLimit = resolveUserLimit(given.maxSessionsPerUser, faults);
-  if (userLimit && !userId) faults.add('maxSessionsPerUser', 'needs userId: else nobody knows whose a session is.');
+  if (userLimit && !userId && !faults.has('userId'))
+    faults.add('maxSessionsPerUser', 'needs userId: else nobody knows whose a session is.');
   const conflict = given.conflict ?? SESSION_DEFAULTS.conflict;
   const maxBytes = given.maxBytes ?? SESSION_DEFAULTS.maxBytes;
   const { describe } = given;
@@ -111,8 +112,13 @@ function resolveLife(
 
 function resolveUserLimit(given: unknown, faults: OptionFaults): UserLimit | null {
   if (given === undefined) return null;
+  const path = 'maxSessionsPerUser';
+  if (typeof given !== 'number' && !isObject(given)) {
+    faults.add(path, `must be a number or { max, evict }, not ${describeValue(given)}.`);
+    return null;
+  }
   const limit = typeof given === 'number' ? { max: given } : given;
-  const { max = 1, evict } = faults.check(userLimitSchema, limit, { path: 'maxSessionsPerUser' });
+  const { max = 1, evict } = faults.check(userLimitSchema, limit, { path });
   return Object.freeze({ max, evict: evict ?? SESSION_DEFAULTS.evict });
 }
 
@@ -141,7 +147,7 @@ function checkPlace(given: GivenOptions, faults: OptionFaults): void {
     for (const name of own) {
       if (given[name] !== undefined) faults.add(name, `${remedy}, or give redis instead of store.`);
     }
-  } else if (redis === undefined && durability !== undefined && durability !== 'primary') {
+  } else if (redis === undefined && !faults.has('store') && durability !== undefined && durability !== 'primary') {
     faults.add(
       'durability',
       `cannot be '${durability}' without redis: sessions in this process have no replica. Give redis.`,

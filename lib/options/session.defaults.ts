@@ -93,5 +93,4 @@ export const SESSION_LIMITS = Object.freeze({
   /** 16 GiB. */
   maxWaitingBytes: 17_179_869_184,
   maxBuckets: 1024,
-  maxPort: 65_535,
 });

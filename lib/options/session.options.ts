@@ -94,7 +94,7 @@ export interface SessionStoreOptions {
 
 /** What happens when a user signs in once more than he may. @public */
 export interface SessionUserLimitOptions {
-  /** @range 1 … 10000 */
+  /** Sessions that one user may have at the same time. @range 1 … 10000 */
   readonly max: number;
   /** Whether the session used least recently ends, or the new one is refused by a 409. @defaultValue 'oldest' */
   readonly evict?: 'oldest' | 'reject' | undefined;

@@ -388,6 +388,48 @@ describe('store', () => {
   });
 });
 
+describe('maxSessionsPerUser', () => {
+  const userId = (): string => 'x';
+
+  it('is a number, or says what happens to one more', () => {
+    expect(resolve({ ...MINIMUM, userId, maxSessionsPerUser: 3 }).userLimit).toEqual({ max: 3, evict: 'oldest' });
+    expect(resolve({ ...MINIMUM, userId, maxSessionsPerUser: { max: 1, evict: 'reject' } }).userLimit).toEqual({
+      max: 1,
+      evict: 'reject',
+    });
+    expect(resolve(MINIMUM).userLimit).toBeNull();
+  });
+
+  it.each([
+    ['3', 'maxSessionsPerUser: must be a number or { max, evict }, not "3".'],
+    [0, 'maxSessionsPerUser.max: must be a whole number from 1 to 10000, not 0.'],
+    [{}, 'maxSessionsPerUser.max: is missing: it must be a whole number from 1 to 10000.'],
+    [{ max: 1, evict: 'newest' }, 'maxSessionsPerUser.evict: must be "oldest" or "reject", not "newest".'],
+    [
+      { max: 1, evicts: 'oldest' },
+      'maxSessionsPerUser.evicts: is not an option. Did you mean `evict`? Allowed: max, evict.',
+    ],
+  ])('cannot be %j', (maxSessionsPerUser, fault) => {
+    expect(faultsWith({ userId, maxSessionsPerUser })).toEqual([fault]);
+  });
+
+  it('needs to know whose a session is', () => {
+    expect(faultsWith({ maxSessionsPerUser: 1 })).toEqual([
+      'maxSessionsPerUser: needs userId: else nobody knows whose a session is.',
+    ]);
+    expect(pathsWith({ maxSessionsPerUser: 1, userId: 'x' })).toEqual(['userId']);
+  });
+});
+
+describe('What is chosen from a few', () => {
+  it('is one of them', () => {
+    expect(faultsWith({ conflict: 'refuse', onUnavailable: 'anonym' })).toEqual([
+      'conflict: must be "merge" or "reject", not "refuse".',
+      'onUnavailable: must be "reject" or "anonymous", not "anonym". Did you mean "anonymous"?',
+    ]);
+  });
+});
+
 describe('Functions and routes', () => {
   it('are functions', () => {
     expect(faultsWith({ genid: 'uuid', userId: 'id' })).toEqual([
