@@ -9,6 +9,7 @@ export { SessionIdTakenError } from './errors/session-id-taken.error.js';
 export { SessionMissingError } from './errors/session-missing.error.js';
 export { SessionLimitError } from './errors/session-limit.error.js';
 export { SessionLockLostError, SessionLockTimeoutError } from './errors/session-lock.error.js';
+export { SessionReadonlyError } from './errors/session-readonly.error.js';
 export { SessionScriptError } from './errors/session-script.error.js';
 export { SessionSerializationError } from './errors/session-serialization.error.js';
 export { SessionTooLargeError } from './errors/session-too-large.error.js';
@@ -16,6 +17,8 @@ export { SessionUnavailableError } from './errors/session-unavailable.error.js';
 export type { SessionUnavailableReason } from './errors/session-unavailable.error.js';
 export { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 export { SessionError, isSessionError } from './errors/session.error.js';
+export { SessionAccess } from './http/session-access.decorator.js';
+export type { SessionAccessMode } from './http/session-access.decorator.js';
 export {
   CurrentSession,
   InjectSessionRedis,

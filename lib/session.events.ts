@@ -20,10 +20,10 @@ type Handler = (event: SessionEvent) => unknown;
  * @public
  */
 export function OnSessionEvent<T extends SessionEventType = SessionEventType>(...types: T[]) {
-  return (
+  return <M extends (event: Extract<SessionEvent, { type: T }>) => unknown>(
     _target: object,
     _key: string | symbol,
-    descriptor: TypedPropertyDescriptor<(event: Extract<SessionEvent, { type: T }>) => unknown>,
+    descriptor: TypedPropertyDescriptor<M>,
   ): void => {
     Reflect.defineMetadata(HANDLERS, types, descriptor.value as object);
   };

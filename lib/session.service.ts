@@ -81,7 +81,6 @@ export class SessionService {
     const session = this.requireCurrent('regenerate()');
     const kept = Object.entries(session).filter(([name]) => name !== 'cookie' && (keep === 'all' || keep.includes(name)));
     await this.context.regenerate(graceMs);
-    if (graceMs > 0) this.events.emit({ type: 'rotated', id: storedId(session.id, 1).id });
     return Object.assign(this.requireCurrent('regenerate()'), Object.fromEntries(kept));
   }
 

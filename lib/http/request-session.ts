@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Cookie, Store } from 'express-session';
+import { SessionReadonlyError } from '../errors/session-readonly.error.js';
+import type { SessionAccessMode } from './session-access.decorator.js';
 import { snapshotOf } from './session-snapshot.js';
 import type { SessionSnapshot } from './session-snapshot.js';
 import type { LiveSession } from './session.types.js';
 
 /** Takes the outcome of a store's call. @internal */
-export type Done = (error?: unknown) => void;
+export type Done = (error?: Error) => void;
 
 const REQUEST_SESSION = Symbol.for('nestjs-ha-session:request-session');
 
@@ -22,10 +24,15 @@ export interface CycleRequest extends IncomingMessage {
   [REQUEST_SESSION]?: RequestSession;
 }
 
+/** What `reload` says of a session that is gone. */
+class SessionGoneError extends Error {}
+
 /** A store that can say itself what a live session needs. @internal */
 export interface InspectingStore extends Store {
   pending(session: object): 'nothing' | 'touch' | 'changes';
   rotate(sid: string, graceMs: number, callback: Done): void;
+  changedFields(session: object): readonly string[];
+  setOwner(session: object, owner: string | undefined): void;
 }
 
 /** What a cycle knows of a request's session when it starts. @internal */
@@ -33,9 +40,11 @@ export interface RequestSessionStart {
   readonly request: CycleRequest;
   /** The cycle's own view of the store. */
   readonly store: Store;
+  /** The session that it starts with. */
+  readonly session: LiveSession;
   /** Puts a new session into `request.session`. */
   readonly generate: (request: CycleRequest) => void;
-  /** Whether `request.session` was loaded, not generated. */
+  /** Whether that session was loaded, not generated. */
   readonly isLoaded: boolean;
 }
 
@@ -48,6 +57,8 @@ export interface RequestSessionStart {
 export class RequestSession {
   /** The last failure of a call that stores or ends the session, until one succeeds. */
   failure: unknown = undefined;
+  /** What the handler may do with the session. */
+  access: SessionAccessMode = 'shared';
   /** The cookie of the session that the request began with. */
   readonly initialCookie: Cookie;
   private readonly request: CycleRequest;
@@ -64,7 +75,7 @@ export class RequestSession {
   constructor(private readonly start: RequestSessionStart) {
     this.request = start.request;
     this.store = start.store;
-    const session = this.request.session as LiveSession;
+    const { session } = start;
     this.initialId = session.id;
     this.initialCookie = session.cookie;
     this.isTouchOwed = start.isLoaded;
@@ -88,12 +99,38 @@ export class RequestSession {
     return this.start.isLoaded && session.id === this.initialId;
   }
 
+  /** The id whose lock gives this request its session alone; `undefined` when nobody else can have it. */
+  get lockableId(): string | undefined {
+    const { session } = this.request;
+    return session && this.isOfCookie(session) ? session.id : undefined;
+  }
+
+  /** Loads the session anew, and stores it from now on only while `owner` holds its lock. */
+  async enterExclusive(owner: string): Promise<void> {
+    const before = this.request.session as LiveSession;
+    await promised((done) => {
+      this.reload(before, (error) => {
+        // The one before ended it: this request goes on with a new one, as it would have without waiting.
+        if (error instanceof SessionGoneError) this.start.generate(this.request);
+        done(error instanceof SessionGoneError ? undefined : error);
+      });
+    });
+    const { session } = this.request;
+    if (session && this.isOfCookie(session) && isInspecting(this.store)) this.store.setOwner(session, owner);
+  }
+
+  /** From now on the session is stored without a lock. */
+  leaveExclusive(): void {
+    const { session } = this.request;
+    if (session && isInspecting(this.store)) this.store.setOwner(session, undefined);
+  }
+
   /** Stores a session of this request. */
   save(session: LiveSession, done: Done): void {
     let snapshot: SessionSnapshot | undefined;
     const call = (stored: Done): void => {
       snapshot = this.snapshot(session);
-      this.store.set(session.id, session as never, stored);
+      this.store.set(session.id, session, stored);
     };
     this.run(call, (error) => {
       this.failure = error;
@@ -110,13 +147,13 @@ export class RequestSession {
 
   /** Ends the request's session, or gives up its id for `graceMs` from now, and gives the request a new one. */
   regenerate(done: Done, graceMs = 0): void {
-    const renew = (error?: unknown): void => {
+    const renew: Done = (error) => {
       const thrown = thrownBy(() => {
         this.start.generate(this.request);
       });
       done(thrown ?? error);
     };
-    this.end(this.request.sessionID as string, renew, graceMs);
+    this.end(this.request.sessionID ?? this.initialId, renew, graceMs);
   }
 
   /** Loads the session again; the request has a new object for it afterwards. */
@@ -126,13 +163,19 @@ export class RequestSession {
     const call = (loaded: Done): void => {
       store.get(session.id, (error, found) => {
         data = found;
-        loaded(error);
+        loaded((error ?? undefined) as Error | undefined);
       });
     };
     this.run(call, (error) => {
-      if (error !== undefined) return done(error);
+      if (error !== undefined) {
+        done(error);
+        return;
+      }
       // express-session's own words: applications match them.
-      if (!data) return done(new Error('failed to load session'));
+      if (!data) {
+        done(new SessionGoneError('failed to load session'));
+        return;
+      }
       const found = data;
       done(
         thrownBy(() => {
@@ -184,12 +227,20 @@ export class RequestSession {
         this.isTouchOwed = false;
         // A deadline that could not be moved is no reason to fail a request that changed nothing.
         return promised((done) => {
-          this.run((touched) => this.store.touch?.(session.id, session as never, touched as () => void), done);
+          this.run((touched) => this.store.touch?.(session.id, session, touched), done);
         }).catch(ignore);
     }
   }
 
+  /** What is to be written, as far as the handler's access allows. */
   private pending(session: LiveSession): 'nothing' | 'touch' | 'changes' {
+    if (this.access === 'none') return 'nothing';
+    const needs = this.inspect(session);
+    if (needs !== 'changes' || this.access !== 'readonly') return needs;
+    throw new SessionReadonlyError(isInspecting(this.store) ? this.store.changedFields(session) : []);
+  }
+
+  private inspect(session: LiveSession): 'nothing' | 'touch' | 'changes' {
     const known = this.known?.session === session ? this.known : undefined;
     if (!known) {
       // As express-session does it: a new session is stored once it holds something, a regenerated one in any case.
@@ -222,14 +273,14 @@ export class RequestSession {
 
   /** One call of the store; also what it throws ends in `done`, once. */
   private run(call: (done: Done) => void, done: Done): void {
-    let isDone = false;
+    let isDone = false as boolean;
     this.running += 1;
     const finish = (error?: unknown): void => {
       if (isDone) return;
       isDone = true;
       this.running -= 1;
       try {
-        done(error ?? undefined);
+        done((error ?? undefined) as Error | undefined);
       } finally {
         if (this.running === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
       }
@@ -267,17 +318,17 @@ function promised(call: (done: Done) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     call((error) => {
       if (error === undefined) resolve();
-      else reject(error as Error);
+      else reject(error);
     });
   });
 }
 
-function thrownBy(action: () => void): unknown {
+function thrownBy(action: () => void): Error | undefined {
   try {
     action();
     return undefined;
   } catch (error) {
-    return error;
+    return error as Error;
   }
 }
 

@@ -3,6 +3,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { catchError, concatMap, from, map, of, throwError } from 'rxjs';
+import { rawOf } from './raw-http.js';
 import { RequestSession } from './request-session.js';
 import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
 
@@ -39,9 +40,4 @@ export class SessionCommitInterceptor implements NestInterceptor {
     const work = response.headersSent ? undefined : requestSession.settle();
     return work ? from(work).pipe(map(() => value)) : of(value);
   }
-}
-
-/** Fastify wraps Node's request and response, Express dresses them. */
-function rawOf<T extends object>(outer: T | { raw: T }): T {
-  return 'raw' in outer ? outer.raw : outer;
 }

@@ -126,8 +126,8 @@ export class SessionStore extends session.Store {
   }
 
   /** Gives up an id for another one; for `graceMs` it can still be read. @internal */
-  rotate(sid: string, graceMs: number, callback: SessionStoreCallback<string>): void {
-    answer(this.repository.rotate(sid, graceMs), callback);
+  rotate(sid: string, graceMs: number, callback: SessionStoreCallback<void>): void {
+    answer(this.giveUp(sid, graceMs), callback);
   }
 
   private async fetch(sid: string): Promise<session.SessionData | undefined> {
@@ -140,6 +140,11 @@ export class SessionStore extends session.Store {
   private async end(sid: string): Promise<void> {
     const outcome = await this.repository.destroy(sid);
     if (outcome === 'destroyed') this.settings.onEvent?.({ type: 'destroyed', id: storedId(sid, 1).id });
+  }
+
+  private async giveUp(sid: string, graceMs: number): Promise<void> {
+    const outcome = await this.repository.rotate(sid, graceMs);
+    if (outcome === 'rotated') this.settings.onEvent?.({ type: 'rotated', id: storedId(sid, 1).id });
   }
 
   private async collect(): Promise<session.SessionData[]> {

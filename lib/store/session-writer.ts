@@ -47,6 +47,8 @@ export type PendingWrite = 'nothing' | 'touch' | 'changes';
 export class SessionWriter {
   private readonly baselines = new WeakMap<object, SessionBaseline>();
   private readonly owners = new WeakMap<object, string>();
+  /** Sessions found ended when they were to be stored: they are told once and asked for no more. */
+  private readonly ended = new WeakSet<object>();
 
   constructor(
     private readonly repository: SessionRepository,
@@ -72,6 +74,7 @@ export class SessionWriter {
 
   /** What the end of the request has to write. Throws when a field cannot be stored. */
   pending(data: object): PendingWrite {
+    if (this.ended.has(data)) return 'nothing';
     const encoded = this.encode(data);
     const baseline = this.baselines.get(data);
     if (!baseline) return encoded.fields.size > 0 ? 'changes' : 'nothing';
@@ -88,6 +91,7 @@ export class SessionWriter {
 
   /** Stores what changed; `undefined`: there is nothing to write. */
   save(sid: string, data: object): Promise<void> | undefined {
+    if (this.ended.has(data)) return undefined;
     let encoded: EncodedSession;
     try {
       encoded = this.encode(data);
@@ -103,6 +107,7 @@ export class SessionWriter {
 
   /** Moves the deadline when that is due, and stores the cookie when it changed; `undefined`: there is nothing to write. */
   touch(sid: string, data: object): Promise<void> | undefined {
+    if (this.ended.has(data)) return undefined;
     const cookie = encodeSession({ cookie: (data as { cookie?: unknown }).cookie });
     const baseline = this.baselines.get(data);
     if (!baseline) return this.repository.touch(sid, this.idleTimeoutOf(cookie), this.userOf(data)).then(ignore);
@@ -125,6 +130,7 @@ export class SessionWriter {
       }
       case 'ended':
         // Evicted by another sign-in of the same user before it was stored; or logged out by a request that was faster.
+        this.ended.add(data);
         this.lose(sid, [...encoded.fields.keys()], 'gone');
         return;
       case 'refused':
@@ -162,6 +168,7 @@ export class SessionWriter {
         this.tell(result, change.userId);
         return;
       case 'gone':
+        this.ended.add(data);
         this.lose(sid, fields, 'gone');
         return;
       case 'lockLost':

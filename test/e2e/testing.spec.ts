@@ -17,7 +17,7 @@ type Imported = NonNullable<ModuleMetadata['imports']>[number];
 type Platform = 'Express' | 'Fastify';
 
 /** What the test's application keeps in its session; typed loosely here, `SessionData` is shared by all tests. */
-const ANN = { user: { id: 'ann' }, cart: ['apple'] } as SessionTestData;
+const ANN = { user: { id: 'ann' }, cart: ['apple'] } as unknown as SessionTestData;
 
 @Controller()
 class ShopController {

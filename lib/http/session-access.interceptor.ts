@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Observable } from 'rxjs';
+import { catchError, defer, finalize, from, mergeMap, switchMap, throwError } from 'rxjs';
+import { SESSION_LOCKS } from '../core/session.tokens.js';
+import { SessionUnsupportedError } from '../errors/session-unsupported.error.js';
+import type { SessionLock, SessionLocks } from '../store/session-locks.js';
+import { rawOf } from './raw-http.js';
+import { RequestSession } from './request-session.js';
+import { SESSION_ACCESS } from './session-access.decorator.js';
+import type { SessionAccessMode } from './session-access.decorator.js';
+import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
+
+/**
+ * Gives each handler the access to its session that `@SessionAccess` asks for. Stands around the interceptor that stores the
+ * session, so that a lock is held until that is done.
+ *
+ * @internal
+ */
+@Injectable()
+export class SessionAccessInterceptor implements NestInterceptor {
+  constructor(
+    @Inject(Reflector) private readonly reflector: Reflector,
+    @Inject(SESSION_LOCKS) private readonly locks: SessionLocks | null,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return next.handle();
+    const targets = [context.getHandler(), context.getClass()];
+    const mode = this.reflector.getAllAndOverride<SessionAccessMode | undefined>(SESSION_ACCESS, targets) ?? 'shared';
+    const http = context.switchToHttp();
+    const session = RequestSession.of(rawOf<IncomingMessage>(http.getRequest()));
+    if (!session || mode === 'shared') return next.handle();
+    if (mode !== 'exclusive') {
+      session.access = mode;
+      return next.handle();
+    }
+    const response = rawOf<ServerResponse>(http.getResponse());
+    return defer(() => from(this.enter(session, response))).pipe(
+      catchError((error: unknown) => {
+        for (const [name, text] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, text);
+        return throwError(() => sessionHttpException(error));
+      }),
+      switchMap((lock) => this.runLocked(session, lock, next)),
+    );
+  }
+
+  /** Takes the lock and loads the session anew. Nobody else knows the id of a new session: it needs no lock. */
+  private async enter(session: RequestSession, response: ServerResponse): Promise<SessionLock | undefined> {
+    if (!this.locks)
+      throw new SessionUnsupportedError("@SessionAccess('exclusive')", 'sessions in Redis or in this process');
+    const sid = session.lockableId;
+    if (sid === undefined) return undefined;
+    const gone = new AbortController();
+    const abort = (): void => {
+      gone.abort();
+    };
+    response.once('close', abort);
+    try {
+      const lock = await this.locks.acquire(sid, gone.signal);
+      try {
+        await session.enterExclusive(lock.owner);
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
+      return lock;
+    } finally {
+      response.off('close', abort);
+    }
+  }
+
+  private runLocked(session: RequestSession, lock: SessionLock | undefined, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(
+      catchError((error: unknown) =>
+        // What a handler changed before it failed is stored with the response, and that must be under the lock too.
+        from(session.settle()?.catch(ignore) ?? Promise.resolve()).pipe(mergeMap(() => throwError(() => error))),
+      ),
+      finalize(() => {
+        session.leaveExclusive();
+        void lock?.release();
+      }),
+    );
+  }
+}
+
+function ignore(): void {
+  // The response tries again, and tells.
+}
