@@ -16,6 +16,7 @@ import { goalsOf, isReached } from './report/goals.js';
 import type { GoalResult } from './report/goals.js';
 import { httpReport } from './report/http-report.js';
 import { microReport } from './report/micro-report.js';
+import { profileReport } from './report/profile-report.js';
 import type { BenchResults } from './report/results.js';
 import { summarise } from './report/summary.js';
 import { short, textTable } from './report/text-table.js';
@@ -30,7 +31,8 @@ const USAGE = `npm run bench -- [--quick | --smoke | --all] [options]
   --operations a,b   read, change, login, mix
   --sizes 0.5,4,32   KB
   --rounds n
-  --profile DIR      write a CPU profile of every server process
+  --seconds n        per measurement
+  --profile DIR      write a CPU profile of every server on every cell, and say whose code took the time
   --name NAME        of the files in bench/results; nothing is written without it, except by a full run
   --no-build         bench the build that is in dist
 `;
@@ -52,6 +54,7 @@ const { values } = parseArgs({
     operations: { type: 'string' },
     sizes: { type: 'string' },
     rounds: { type: 'string' },
+    seconds: { type: 'string' },
     profile: { type: 'string' },
     name: { type: 'string' },
     help: { type: 'boolean' },
@@ -66,6 +69,7 @@ async function main(): Promise<void> {
   const mode = values.smoke ? 'smoke' : values.quick ? 'quick' : values.all ? 'all' : 'full';
   const parts = new Set(values.only?.split(',') ?? ['http', ...MICRO_PARTS]);
   const start = Date.now();
+  if (values.profile !== undefined) mkdirSync(values.profile, { recursive: true });
   const progress = (text: string): void => {
     process.stderr.write(`[${short((Date.now() - start) / 1_000)} s] ${text}\n`);
   };
@@ -87,6 +91,7 @@ async function main(): Promise<void> {
     goals,
   };
   report(results, http?.results ?? null);
+  if (values.profile !== undefined) process.stdout.write(`\n${profileReport(values.profile)}\n`);
   const name = values.name ?? (mode === 'full' || mode === 'all' ? results.madeAt.slice(0, 16).replace(':', '') : undefined);
   if (name !== undefined) save(results, name);
   // Speed is nobody's assertion on a shared machine; commands and bytes are the same everywhere.
@@ -110,6 +115,7 @@ function chosenCells(plan: HttpPlan): HttpPlan {
   return {
     ...plan,
     rounds: values.rounds === undefined ? plan.rounds : Number(values.rounds),
+    measureMs: values.seconds === undefined ? plan.measureMs : Number(values.seconds) * 1_000,
     cells: plan.cells.filter((cell) => (operations?.includes(cell.operation) ?? true) && (sizes?.includes(cell.bytes) ?? true)),
   };
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isBackground, traceCommands } from '../redis-meter.js';
 import type { CommandTrace, RedisMeter } from '../redis-meter.js';
@@ -96,7 +97,7 @@ async function measureGroup(context: Context, variant: Variant, group: CellGroup
   await place.meter.flush();
   let server: ServerProcess;
   try {
-    server = await startServer({ variant: variant.name, redis: place.target }, context.profileDirectory);
+    server = await startServer({ variant: variant.name, redis: place.target });
   } catch (error) {
     if (!(error instanceof VariantMissingError) || variant.mayBeMissing !== true) throw error;
     context.skipped.set(variant.name, error.message);
@@ -179,7 +180,9 @@ async function measureCell(
   const before = await server.usage();
   const { result, used } = await meter.during(async () => {
     const [start, cpu] = [performance.now(), process.cpuUsage()];
-    const load = await runLoad({ ...cell, origin: server.origin, cookies, durationMs: context.plan.measureMs });
+    const run = (): Promise<LoadResult> => runLoad({ ...cell, origin: server.origin, cookies, durationMs: context.plan.measureMs });
+    const { profileDirectory } = context;
+    const load = await (profileDirectory === undefined ? run() : server.profile(profileFile(profileDirectory, variant, cell), run));
     const { user, system } = process.cpuUsage(cpu);
     const loadShare = (user + system) / 1_000 / (performance.now() - start);
     await delay(SETTLE_MS);
@@ -208,6 +211,10 @@ async function measureCell(
             cpuMicros: used.cpuMicros / requests,
           },
   };
+}
+
+function profileFile(directory: string, { name }: Variant, { operation, bytes, connections, isDelayed }: Cell): string {
+  return join(directory, `${operation}-${bytes / 1_024}KB-${connections}${isDelayed ? '-delayed' : ''}-${name}.cpuprofile`);
 }
 
 function rotated<T>(items: readonly T[], by: number): T[] {

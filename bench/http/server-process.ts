@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { spawnChild } from '../../tools/redis-lab/child-processes.js';
 import { pinnedTo } from '../machine.js';
-import type { ServerMessage, ServerSettings, Usage } from './server-protocol.js';
+import type { ServerMessage, ServerRequest, ServerSettings, Usage } from './server-protocol.js';
 
 /** A running server process of one variant. */
 export interface ServerProcess {
   readonly origin: string;
   usage(): Promise<Usage>;
+  /** Profiles what the server does while `work` runs. */
+  profile<T>(file: string, work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -21,12 +23,10 @@ const START_TIMEOUT_MS = 20_000;
 /**
  * Starts a fresh process on the server's core.
  *
- * @param profileDirectory - where a CPU profile of its whole life is written at its end
  * @throws VariantMissingError when it refuses to start
  */
-export async function startServer(settings: ServerSettings, profileDirectory?: string): Promise<ServerProcess> {
-  const profile = profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
-  const child = spawnChild(process.execPath, [...profile, '--import', 'tsx/esm', SERVER, JSON.stringify(settings)], {
+export async function startServer(settings: ServerSettings): Promise<ServerProcess> {
+  const child = spawnChild(process.execPath, ['--import', 'tsx/esm', SERVER, JSON.stringify(settings)], {
     prefix: pinnedTo(SERVER_CORE),
     ipc: true,
     env: { ...process.env, NODE_ENV: 'production', TSX_TSCONFIG_PATH: fileURLToPath(new URL('../tsconfig.json', import.meta.url)) },
@@ -48,21 +48,31 @@ export async function startServer(settings: ServerSettings, profileDirectory?: s
       });
     });
 
+  const ask = (request: ServerRequest): Promise<ServerMessage> => {
+    child.send(request);
+    return receive();
+  };
+
   const started = await receive();
   if (started.type === 'failed') throw new VariantMissingError(started.reason);
   if (started.type !== 'ready') throw new Error(`unexpected ${started.type}`);
   return {
     origin: `http://127.0.0.1:${started.port}`,
     usage: async () => {
-      child.send('usage');
-      const message = await receive();
+      const message = await ask({ type: 'usage' });
       if (message.type !== 'usage') throw new Error(`unexpected ${message.type}`);
       return message;
+    },
+    profile: async (file, work) => {
+      await ask({ type: 'startProfile' });
+      const result = await work();
+      await ask({ type: 'stopProfile', file });
+      return result;
     },
     stop: async () => {
       if (child.exitCode !== null) return;
       const exited = once(child, 'exit');
-      child.send('stop');
+      child.send({ type: 'stop' } satisfies ServerRequest);
       const killer = setTimeout(() => child.kill('SIGKILL'), 5_000);
       await exited;
       clearTimeout(killer);

@@ -19,7 +19,11 @@ export interface Usage {
 export type ServerMessage =
   | { readonly type: 'ready'; readonly port: number }
   | { readonly type: 'failed'; readonly reason: string }
-  | ({ readonly type: 'usage' } & Usage);
+  | ({ readonly type: 'usage' } & Usage)
+  | { readonly type: 'profiled' };
 
 /** From the bench to the server. */
-export type ServerRequest = 'usage' | 'stop';
+export type ServerRequest =
+  | { readonly type: 'usage' | 'stop' | 'startProfile' }
+  /** Writes a `.cpuprofile` of what ran since `startProfile`. */
+  | { readonly type: 'stopProfile'; readonly file: string };

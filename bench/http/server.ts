@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Profiler } from '../profiler.js';
 import { applicationModule, served } from './application.js';
 import type { ServerMessage, ServerRequest, ServerSettings } from './server-protocol.js';
 import { variantNamed } from './variants.js';
@@ -13,9 +14,21 @@ async function main(): Promise<void> {
     logger: ['error', 'warn'],
   });
   installation.mount?.(app);
+  const profiler = new Profiler();
   process.on('message', (request: ServerRequest) => {
-    if (request === 'usage') send(usage());
-    else void stop();
+    switch (request.type) {
+      case 'usage':
+        send(usage());
+        return;
+      case 'startProfile':
+        void profiler.start().then(() => send({ type: 'profiled' }));
+        return;
+      case 'stopProfile':
+        void profiler.stop(request.file).then(() => send({ type: 'profiled' }));
+        return;
+      case 'stop':
+        void stop();
+    }
   });
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as { port: number };
@@ -25,7 +38,6 @@ async function main(): Promise<void> {
     app.getHttpServer().closeAllConnections();
     await app.close();
     await installation.close?.();
-    // With a profiler a graceful exit is needed, and by now nothing of value is left.
     process.exit(0);
   }
 }
