@@ -152,4 +152,18 @@ export default tseslint.config(
     },
     rules: { 'no-undef': 'error' },
   },
+  {
+    // What runs in the browser.
+    files: ['sample/*/public/**/*.js'],
+    languageOptions: {
+      globals: {
+        localStorage: 'readonly',
+        location: 'readonly',
+        navigator: 'readonly',
+        performance: 'readonly',
+        sessionStorage: 'readonly',
+        setInterval: 'readonly',
+      },
+    },
+  },
 );

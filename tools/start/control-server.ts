@@ -30,7 +30,9 @@ export async function startControlServer(lab: LabControl): Promise<ControlServer
     handle(lab, request)
       .then((state) => (state ? answer(200, state) : answer(404, { message: 'Not found' })))
       .catch((error: unknown) => {
-        answer(error instanceof RangeError ? 409 : 500, { message: error instanceof Error ? error.message : String(error) });
+        answer(error instanceof RangeError ? 409 : 500, {
+          message: error instanceof Error ? error.message : String(error),
+        });
       });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -59,7 +59,11 @@ export class DrillClient {
         ...(body && { body }),
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
-      const answer = { status: response.status, location: response.headers.get('location'), body: await response.text() };
+      const answer = {
+        status: response.status,
+        location: response.headers.get('location'),
+        body: await response.text(),
+      };
       for (const cookie of response.headers.getSetCookie()) this.cookie = cookie.split(';')[0] ?? '';
       if (isRight(answer)) {
         this.#tally.answered(tookMs());

@@ -54,7 +54,17 @@ export function printReport(report: DrillReport, say: (text: string) => void): v
   const { phases, total } = report;
   say('\nTimeline');
   for (const { atMs, text } of report.timeline) say(`  ${seconds(atMs).padStart(8)}  ${text}`);
-  const header = ['Phase', 'requests ok', 'failed', 'longest pause', 'changes', 'lost', 'logouts', 'undone', 'sessions before → after (expected)'];
+  const header = [
+    'Phase',
+    'requests ok',
+    'failed',
+    'longest pause',
+    'changes',
+    'lost',
+    'logouts',
+    'undone',
+    'sessions before → after (expected)',
+  ];
   const rows = phases.map((phase) => [
     phase.name,
     ...figures(phase),
@@ -64,7 +74,9 @@ export function printReport(report: DrillReport, say: (text: string) => void): v
   const widths = header.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
   say('');
   for (const row of table) {
-    say(`  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}`);
+    say(
+      `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}`,
+    );
   }
   for (const error of report.errors) say(`  error: ${error}`);
   for (const text of report.tolerated) say(`\nTolerated for now: ${text}`);

@@ -24,7 +24,7 @@ const ORDERS_PER_SESSION = 3;
 
 /** Waits where the drill wants its users to stand still. */
 export interface DrillGate {
-  readonly isStopping: boolean;
+  isStopping(): boolean;
   pass(): Promise<void>;
 }
 
@@ -67,14 +67,14 @@ export class DrillUser {
 
   /** Signs in, orders and signs out until the gate says stop. */
   async work(): Promise<void> {
-    while (!this.#options.gate.isStopping) {
+    while (!this.#options.gate.isStopping()) {
       await this.#step(() => this.signIn());
-      for (let order = 0; order < ORDERS_PER_SESSION && this.#expected && !this.#options.gate.isStopping; order++) {
+      for (let order = 0; order < ORDERS_PER_SESSION && this.#expected && !this.#options.gate.isStopping(); order++) {
         await this.#order(order);
       }
       // Half of the users stay signed in for the whole drill.
-      while (this.#options.index % 2 === 0 && this.#expected && !this.#options.gate.isStopping) await this.#browse();
-      if (!this.#options.gate.isStopping) await this.#step(() => this.signOut());
+      while (this.#options.index % 2 === 0 && this.#expected && !this.#options.gate.isStopping()) await this.#browse();
+      if (!this.#options.gate.isStopping()) await this.#step(() => this.signOut());
     }
   }
 
@@ -133,10 +133,30 @@ export class DrillUser {
     const supplier = suppliers[(this.#options.index + number) % suppliers.length] ?? 'nordbolt';
     const sku = SUPPLIERS[supplier];
     const lines = [{ sku, quantity: 2 }];
-    await this.#change('/cart', '/catalogue', { sku, quantity: '2' }, (expected) => (expected.cart = { ...expected.cart, [sku]: (expected.cart[sku] ?? 0) + 2 }));
-    await this.#change('/orders/new/supplier', '/orders/new/items', { supplier }, (expected) => (expected.draft = { supplierId: supplier }));
-    await this.#change('/orders/new/items', '/orders/new/approval', { [`quantity[${sku}]`]: '2' }, (expected) => (expected.draft = { supplierId: supplier, lines }));
-    await this.#change('/orders/new/approval', '/orders/new/review', APPROVAL, (expected) => (expected.draft = { supplierId: supplier, lines, approval: APPROVAL }));
+    await this.#change(
+      '/cart',
+      '/catalogue',
+      { sku, quantity: '2' },
+      (expected) => (expected.cart = { ...expected.cart, [sku]: (expected.cart[sku] ?? 0) + 2 }),
+    );
+    await this.#change(
+      '/orders/new/supplier',
+      '/orders/new/items',
+      { supplier },
+      (expected) => (expected.draft = { supplierId: supplier }),
+    );
+    await this.#change(
+      '/orders/new/items',
+      '/orders/new/approval',
+      { [`quantity[${sku}]`]: '2' },
+      (expected) => (expected.draft = { supplierId: supplier, lines }),
+    );
+    await this.#change(
+      '/orders/new/approval',
+      '/orders/new/review',
+      APPROVAL,
+      (expected) => (expected.draft = { supplierId: supplier, lines, approval: APPROVAL }),
+    );
     await this.#change('/orders/new/submit', '/orders', {}, (expected) => {
       const { [sku]: _, ...rest } = expected.cart;
       expected.cart = rest;
@@ -148,7 +168,12 @@ export class DrillUser {
   /** Keeps a session busy without filling it. */
   async #browse(): Promise<void> {
     const sku = 'HL-1180';
-    await this.#change('/cart', '/catalogue', { sku, quantity: '1' }, (expected) => (expected.cart = { ...expected.cart, [sku]: 1 }));
+    await this.#change(
+      '/cart',
+      '/catalogue',
+      { sku, quantity: '1' },
+      (expected) => (expected.cart = { ...expected.cart, [sku]: 1 }),
+    );
     await this.#change(`/cart/${sku}/remove`, '/cart', {}, (expected) => {
       const { [sku]: _, ...rest } = expected.cart;
       expected.cart = rest;
@@ -156,7 +181,12 @@ export class DrillUser {
   }
 
   /** One step: sends a form, and once it is acknowledged reads the session through the other instance. */
-  async #change(path: string, leadsTo: string, form: Record<string, string>, apply: (expected: Expected) => unknown): Promise<void> {
+  async #change(
+    path: string,
+    leadsTo: string,
+    form: Record<string, string>,
+    apply: (expected: Expected) => unknown,
+  ): Promise<void> {
     await this.#step(async () => {
       const expected = this.#expected;
       if (!expected) return;
@@ -187,7 +217,7 @@ export class DrillUser {
   async #step(act: () => Promise<void>): Promise<void> {
     const { gate, pauseMs } = this.#options;
     await gate.pass();
-    if (gate.isStopping) return;
+    if (gate.isStopping()) return;
     await act();
     await delay(pauseMs);
   }

@@ -4,6 +4,7 @@ import { pollUntil } from '../redis-lab/poll.js';
 import type { DrillEvent, DrillPhase, DrillReport } from './drill-report.js';
 import { DrillTally } from './drill-tally.js';
 import { DrillUser, type DrillGate } from './drill-user.js';
+import { judge, PLANNED, SIGN_OUT, type PlannedLoss } from './drill-verdict.js';
 import { APPLICATION, startRedisPortalLab, type RedisPortalLab } from './portal-lab.js';
 
 /** What the drill needs. */
@@ -17,14 +18,13 @@ export interface DrillOptions {
    *
    * @defaultValue 'tell'
    */
-  readonly lossWhenPlanned?: 'fail' | 'tell';
+  readonly lossWhenPlanned?: PlannedLoss;
 }
 
 const PAUSE_MS = 60;
 /** How long users work before and after a fault, so that the figures of a phase say something. */
 const WORK_MS = 2_500;
 const TIME_LIMIT_MS = 90_000;
-const PLANNED = 'planned failover';
 
 /**
  * Starts the portal, lets users work on both instances, and breaks Redis under them: kill -9 of the primary, its return, a
@@ -50,7 +50,6 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
 }
 
 class Drill implements DrillGate {
-  isStopping = false;
   readonly #lab: RedisPortalLab;
   readonly #options: DrillOptions;
   readonly #tally = new DrillTally();
@@ -64,6 +63,7 @@ class Drill implements DrillGate {
   #open: (() => void) | undefined;
   #closed: Promise<void> | undefined;
   #standing = 0;
+  #isStopping = false;
 
   constructor(lab: RedisPortalLab, options: DrillOptions) {
     this.#lab = lab;
@@ -105,14 +105,18 @@ class Drill implements DrillGate {
       await topology.whenStable(20_000);
       this.#note('the former primary is a replica in step');
     });
-    this.isStopping = true;
+    this.#isStopping = true;
     this.#letGo();
     await work;
-    await this.#phase('everybody signs out', async () => {
+    await this.#phase(SIGN_OUT, async () => {
       await Promise.all(this.#users.map((user) => user.signOut()));
       this.#note('everybody signed out');
     });
     return this.#report();
+  }
+
+  isStopping(): boolean {
+    return this.#isStopping;
   }
 
   async pass(): Promise<void> {
@@ -133,19 +137,27 @@ class Drill implements DrillGate {
     await happening();
     await this.#work();
     this.#close();
-    if (!this.isStopping) await pollUntil('all users to stand still', () => this.#standing === this.#users.length, { timeoutMs: 30_000 });
+    if (!this.#isStopping)
+      await pollUntil('all users to stand still', () => this.#standing === this.#users.length, { timeoutMs: 30_000 });
     for (const user of this.#users) {
       await user.readBack();
       await user.checkSignedOut();
     }
     const readDirectly = await this.#readDirectly();
     const sessions = { before, after: await this.#liveSessions(), expected: this.#signedIn().length };
-    this.#phases.push({ name, startedMs, durationMs: this.#now() - startedMs, ...this.#tally.endPhase(), sessions, readDirectly });
+    this.#phases.push({
+      name,
+      startedMs,
+      durationMs: this.#now() - startedMs,
+      ...this.#tally.endPhase(),
+      sessions,
+      readDirectly,
+    });
   }
 
   /** Until every user can have done a few steps. */
   async #work(): Promise<void> {
-    if (this.isStopping) return;
+    if (this.#isStopping) return;
     const until = performance.now() + WORK_MS;
     await pollUntil('time to pass', () => performance.now() >= until);
   }
@@ -229,22 +241,4 @@ class Drill implements DrillGate {
   async #redisVersion(): Promise<string> {
     return this.#onPrimary(async (redis) => /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'unknown');
   }
-}
-
-/** Nothing lost, nobody saw an error, nobody who signed out is in again, and every session is there. */
-function judge(phases: readonly DrillPhase[], lossWhenPlanned: 'fail' | 'tell'): Pick<DrillReport, 'faults' | 'tolerated'> {
-  const faults: string[] = [];
-  const tolerated: string[] = [];
-  for (const { name, requests, changes, logouts, sessions, readDirectly } of phases) {
-    const losses = name === PLANNED && lossWhenPlanned === 'tell' ? tolerated : faults;
-    if (requests.failed > 0) faults.push(`${name}: ${requests.failed} requests failed`);
-    if (changes.acknowledged === 0 && name !== phases.at(-1)?.name) faults.push(`${name}: nobody did anything`);
-    if (changes.lost > 0) losses.push(`${name}: ${changes.lost} acknowledged changes lost`);
-    if (logouts.undone > 0) losses.push(`${name}: ${logouts.undone} logouts undone`);
-    if (readDirectly.different > 0) losses.push(`${name}: ${readDirectly.different} sessions in Redis differ`);
-    if (sessions.after !== sessions.expected) {
-      losses.push(`${name}: ${sessions.after} sessions instead of ${sessions.expected}`);
-    }
-  }
-  return { faults, tolerated };
 }

@@ -17,8 +17,8 @@ export async function openFrontDoor(instances: readonly string[], port: number |
   const agent = new Agent({ keepAlive: true });
   let turn = 0;
   const server = createServer((request, response) => {
-    const instance = instances[turn++ % instances.length] as string;
-    forward(request, response, instance, agent);
+    const instance = instances[turn++ % instances.length];
+    if (instance !== undefined) forward(request, response, instance, agent);
   });
   await listen(server, port ?? 3000).catch((error: unknown) => {
     if (port !== undefined) throw error;

@@ -33,7 +33,11 @@ const KEPT_EVENTS = 200;
 /** Breaks and mends the nodes of a lab, and tells how they are. */
 export class LabControl {
   readonly #topology: SentinelTopology;
-  readonly #nodes: readonly { readonly id: string; readonly kind: LabNodeState['kind']; readonly process: RedisProcess }[];
+  readonly #nodes: readonly {
+    readonly id: string;
+    readonly kind: LabNodeState['kind'];
+    readonly process: RedisProcess;
+  }[];
   readonly #events: LabEvent[] = [];
   #primary: string | undefined;
 
@@ -41,7 +45,11 @@ export class LabControl {
     this.#topology = topology;
     this.#nodes = [
       ...topology.nodes.map((process, index) => ({ id: `redis-${index + 1}`, kind: 'redis' as const, process })),
-      ...topology.sentinels.map((process, index) => ({ id: `sentinel-${index + 1}`, kind: 'sentinel' as const, process })),
+      ...topology.sentinels.map((process, index) => ({
+        id: `sentinel-${index + 1}`,
+        kind: 'sentinel' as const,
+        process,
+      })),
     ];
   }
 
@@ -57,7 +65,9 @@ export class LabControl {
     if (known === 'kill') await process.kill('SIGKILL');
     else if (known === 'restart') await process.restart();
     else process[known]();
-    this.note(`${id} ${{ kill: 'killed (kill -9)', freeze: 'frozen (SIGSTOP)', thaw: 'goes on (SIGCONT)', restart: 'restarted' }[known]}`);
+    this.note(
+      `${id} ${{ kill: 'killed (kill -9)', freeze: 'frozen (SIGSTOP)', thaw: 'goes on (SIGCONT)', restart: 'restarted' }[known]}`,
+    );
   }
 
   /** Asks a Sentinel for a planned failover; returns once it has agreed to do it. @throws RangeError when it refuses */
@@ -67,7 +77,9 @@ export class LabControl {
     try {
       await sentinel.cli('SENTINEL', 'FAILOVER', this.#topology.name);
     } catch (error) {
-      throw new RangeError(`Sentinel refuses: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new RangeError(`Sentinel refuses: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
     }
     this.note('planned failover asked for');
   }

@@ -36,13 +36,15 @@ export async function startRedisPortalLab({ port, onLine }: PortalLabOptions = {
   const stop = () => stopAll(cleanUp);
   try {
     // Persistence, as in production: a primary that restarts faster than the Sentinels notice must not come back empty.
-    const topology = await startSentinelTopology({ name: APPLICATION, persistence: true });
+    // A split vote is repeated after twice the failover timeout: sooner than requests give up.
+    const topology = await startSentinelTopology({ name: APPLICATION, persistence: true, failoverTimeoutMs: 2_000 });
     cleanUp.push(() => topology.stop());
     const control = new LabControl(topology);
     const server = await startControlServer(control);
     cleanUp.push(() => server.stop());
     const env = {
       NODE_ENV: 'production',
+      NO_COLOR: '1',
       SESSION_SECRET: newSecret(),
       REDIS_URL: `redis+sentinel://${topology.sentinels.map(({ address }) => address).join(',')}/${topology.name}`,
       LAB_URL: server.url,
@@ -55,7 +57,10 @@ export async function startRedisPortalLab({ port, onLine }: PortalLabOptions = {
         return instance;
       }),
     );
-    const door = await openFrontDoor(instances.map(({ url }) => url), port);
+    const door = await openFrontDoor(
+      instances.map(({ url }) => url),
+      port,
+    );
     cleanUp.push(() => door.stop());
     return { url: door.url, instances, topology, control, stop };
   } catch (error) {
@@ -66,7 +71,7 @@ export async function startRedisPortalLab({ port, onLine }: PortalLabOptions = {
 
 /** Starts one instance of the portal that keeps its sessions itself. */
 export async function startEmbeddedPortalLab({ port, onLine }: PortalLabOptions = {}): Promise<PortalLab> {
-  const env = { NODE_ENV: 'development', SESSION_SECRET: newSecret() };
+  const env = { NODE_ENV: 'development', NO_COLOR: '1', SESSION_SECRET: newSecret() };
   const instance = await startPortal({ name: 'A', env, onLine: (line) => onLine?.('A', line) });
   const door = await openFrontDoor([instance.url], port);
   return { url: door.url, instances: [instance], stop: () => stopAll([() => instance.stop(), () => door.stop()]) };

@@ -30,7 +30,9 @@ export interface PortalProcessOptions {
  * @throws Error when it ends instead, or does not listen within 30 s; holds what it printed
  */
 export async function startPortal({ name, env, onLine }: PortalProcessOptions): Promise<PortalProcess> {
-  const child = spawnChild(process.execPath, [MAIN], { env: { ...process.env, PORT: '0', PORTAL_INSTANCE: name, ...env } });
+  const child = spawnChild(process.execPath, [MAIN], {
+    env: { ...process.env, PORT: '0', PORTAL_INSTANCE: name, ...env },
+  });
   const log: string[] = [];
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {

@@ -64,7 +64,10 @@ async function beat() {
   const request = { slot, startedAt: performance.now(), bar: addBar() };
   underWay.add(request);
   try {
-    const response = await fetch(`/pulse/${slot}/${number}`, { method: 'POST', headers: { accept: 'application/json' } });
+    const response = await fetch(`/pulse/${slot}/${number}`, {
+      method: 'POST',
+      headers: { accept: 'application/json' },
+    });
     if (response.status === 401) {
       location.assign('/sign-in');
       return;
@@ -147,7 +150,10 @@ function restore() {
 
 /** @param {string} path */
 async function ask(path, method = 'GET') {
-  const response = await fetch(`/lab/${path}`, { method, headers: { authorization: `Bearer ${token}`, accept: 'application/json' } });
+  const response = await fetch(`/lab/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
+  });
   const body = await response.json();
   if (!response.ok) throw new Error(body.message ?? response.statusText);
   return body;
@@ -179,7 +185,9 @@ function showState({ nodes, events }) {
   for (const node of nodes) {
     let item = /** @type {HTMLElement | null} */ (list.querySelector(`[data-id="${node.id}"]`));
     if (!item) {
-      item = /** @type {HTMLElement} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
+      item = /** @type {HTMLElement} */ (
+        /** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild
+      );
       item.dataset['id'] = node.id;
       list.append(item);
     }

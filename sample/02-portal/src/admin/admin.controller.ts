@@ -16,12 +16,16 @@ export class AdminController {
   @Get()
   @Page('admin')
   async show() {
-    return { title: 'Administration', ...(await this.counts()) };
+    return { title: 'Admin', ...(await this.counts()) };
   }
 
   /** What the page asks for every few seconds. */
   @Get('counts')
   async counts() {
-    return { liveSessions: await this.sessions.count(), instance: this.settings.instance, uptimeSeconds: Math.round(process.uptime()) };
+    return {
+      liveSessions: await this.sessions.count(),
+      instance: this.settings.instance,
+      uptimeSeconds: Math.round(process.uptime()),
+    };
   }
 }

@@ -9,7 +9,10 @@ import { recordChange } from '../session-data.js';
 import type { CartLine } from './cart-line.js';
 import { MAX_QUANTITY, withLine } from './cart-line.js';
 
-const lineForm = z.object({ sku: z.string().max(20), quantity: z.coerce.number().int().min(1).max(MAX_QUANTITY).default(1) });
+const lineForm = z.object({
+  sku: z.string().max(20),
+  quantity: z.coerce.number().int().min(1).max(MAX_QUANTITY).default(1),
+});
 
 @Controller('cart')
 export class CartController {

@@ -14,7 +14,11 @@ export class LabController {
   constructor(@Inject(PORTAL_SETTINGS) private readonly settings: PortalSettings) {}
 
   @All('*path')
-  async forward(@Param('path') path: string[], @Req() request: Request, @Headers('authorization') authorization = ''): Promise<unknown> {
+  async forward(
+    @Param('path') path: string[],
+    @Req() request: Request,
+    @Headers('authorization') authorization = '',
+  ): Promise<unknown> {
     const { lab } = this.settings;
     if (!lab) throw new NotFoundException('This portal runs without a lab');
     const answer = await fetch(`${lab.url}/${path.map(encodeURIComponent).join('/')}`, {

@@ -24,7 +24,10 @@ export class OrderController {
 
   @Get()
   @Page('orders')
-  list(@SessionValue('orders') orders: SubmittedOrder[] | undefined, @SessionValue('draft') draft: OrderDraft | undefined) {
+  list(
+    @SessionValue('orders') orders: SubmittedOrder[] | undefined,
+    @SessionValue('draft') draft: OrderDraft | undefined,
+  ) {
     return { title: 'Orders', orders: orders ?? [], draft, next: nextStep(draft ?? {}) };
   }
 

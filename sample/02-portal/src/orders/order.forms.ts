@@ -11,7 +11,10 @@ export const itemsForm = z.object({
 export type ItemsForm = z.infer<typeof itemsForm>;
 
 export const approvalForm = z.object({
-  costCentre: z.string().trim().regex(/^\d{4}$/, 'A cost centre has four digits'),
+  costCentre: z
+    .string()
+    .trim()
+    .regex(/^\d{4}$/, 'A cost centre has four digits'),
   approver: z.string().trim().min(1, 'Choose who approves').max(80),
   reason: z.string().trim().min(3, 'Say in a few words what it is for').max(300),
 });

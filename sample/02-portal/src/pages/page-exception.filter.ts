@@ -27,12 +27,17 @@ export class PageExceptionFilter extends BaseExceptionFilter implements Exceptio
     const status = error.getStatus();
     const session = this.sessions.current();
     if (status === 401) {
-      response.redirect(303, request.method === 'GET' ? `/sign-in?next=${encodeURIComponent(request.path)}` : '/sign-in');
+      response.redirect(
+        303,
+        request.method === 'GET' ? `/sign-in?next=${encodeURIComponent(request.path)}` : '/sign-in',
+      );
     } else if (error instanceof BadRequestException && session && request.method === 'POST') {
       session.notice = { kind: 'fault', text: textOf(error) };
       response.redirect(303, formPath(request));
     } else {
-      response.status(status).render('error', { title: 'Sorry', status, text: textOf(error), page: this.context.take() });
+      response
+        .status(status)
+        .render('error', { title: 'Sorry', status, text: textOf(error), page: this.context.take() });
     }
   }
 }
@@ -48,5 +53,7 @@ function formPath(request: Request): string {
 function textOf(error: HttpException): string {
   const body = error.getResponse();
   const message = typeof body === 'string' ? body : (body as { message?: string | string[] }).message;
-  return Array.isArray(message) ? message.map((line) => line.replace(/^[\w.[\]-]+: /, '')).join('. ') : (message ?? error.message);
+  return Array.isArray(message)
+    ? message.map((line) => line.replace(/^[\w.[\]-]+: /, '')).join('. ')
+    : (message ?? error.message);
 }

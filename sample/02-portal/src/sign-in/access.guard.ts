@@ -20,10 +20,10 @@ export class AccessGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const targets = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride(Open, targets)) return true;
+    if (this.reflector.getAllAndOverride(Open, targets) as true | undefined) return true;
     const user = this.sessions.current()?.user;
     if (!user) throw new UnauthorizedException('Please sign in');
-    const role = this.reflector.getAllAndOverride(ForRole, targets);
+    const role = this.reflector.getAllAndOverride(ForRole, targets) as PortalRole | undefined;
     if (role && user.role !== role) throw new ForbiddenException(`Only for the role ${role}`);
     return true;
   }
