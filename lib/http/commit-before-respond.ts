@@ -1,10 +1,10 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { holdResponse } from './response-hold.js';
-import type { ResponseHold, ResponseMethodName } from './response-hold.js';
+import type { ResponseCall, ResponseHold, ResponseMethodName } from './response-hold.js';
 import type { SessionErrorResponse } from './session-http-error.js';
 
-type Arguments = readonly unknown[];
+type Arguments = ResponseCall['args'];
 type Method = (...args: Arguments) => unknown;
 
 /** A raw response's own methods for the bytes it sends. @internal */
@@ -51,16 +51,13 @@ export function commitBeforeRespond(response: ServerResponse, lower: ResponseMet
   Object.assign(response, methods);
 }
 
-/**
- * `untouched`: nothing has been sent. `held`: calls wait for the session. `open`: calls pass. `dropped`: the session could not be
- * stored, an error response has been sent, calls go nowhere.
- */
-type Phase = 'untouched' | 'held' | 'open' | 'dropped';
+/** `untouched`: nothing has been sent. `open`: calls pass. `dropped`: an error response was sent instead, calls go nowhere. */
+type Phase = 'untouched' | 'open' | 'dropped';
 
 class ResponseGuard {
   private phase: Phase = 'untouched';
+  /** While the session is being stored; calls wait there. */
   private hold: ResponseHold | undefined;
-  private calls: { readonly name: ResponseMethodName; readonly args: Arguments }[] = [];
   private readonly upperWriteHead: Method;
   /** Headers set before the application ran (CORS, security): an error response needs them too. */
   private readonly initialHeaders: OutgoingHttpHeaders;
@@ -75,81 +72,68 @@ class ResponseGuard {
   }
 
   take(name: ResponseMethodName, args: Arguments): unknown {
+    if (this.hold) return this.queue(this.hold, name, args);
     if (this.phase === 'dropped') return this.swallow(name, args);
-    if (this.phase === 'held') return this.queue(name, args);
     // A response that streams may have changed its session since the first byte: the last one waits again.
     if (this.phase === 'untouched' || name === 'end') {
       const work = this.commit.settle(name === 'writeHead' ? Number(args[0]) : this.response.statusCode);
-      if (work) return this.wait(work, name, args);
+      if (work) return this.queue(this.wait(work), name, args);
       this.phase = 'open';
     }
     return this.pass(name, args);
   }
 
-  private wait(work: Promise<void>, name: ResponseMethodName, args: Arguments): unknown {
-    this.phase = 'held';
-    this.hold = holdResponse(this.response, () => {
+  private wait(work: Promise<void>): ResponseHold {
+    const hold = holdResponse(this.response, () => {
       // The client has gone: nobody waits for the bytes, and Node knows best what to do with them.
-      this.release();
+      this.release(hold);
     });
+    this.hold = hold;
     work.then(
       () => {
-        this.release();
+        this.release(hold);
       },
       (error: unknown) => {
-        this.fail(error);
+        if (this.hold === hold) this.replace(error, this.lift(hold));
+        else this.commit.failedLate(error);
       },
     );
-    return this.queue(name, args);
+    return hold;
   }
 
   /** Takes a call while the response is held, and answers as a response would that has sent it and is busy. */
-  private queue(name: ResponseMethodName, args: Arguments): unknown {
-    const hold = this.hold as ResponseHold;
+  private queue(hold: ResponseHold, name: ResponseMethodName, args: Arguments): unknown {
     if (name === 'writeHead') validateHead(args);
-    hold.take(name);
-    this.calls.push({ name, args: name === 'writeHead' ? args.map(copyOf) : args });
+    hold.take({ name, args: name === 'writeHead' ? args.map(copyOf) : args });
     return name === 'write' ? false : this.response;
   }
 
-  private release(): void {
-    if (this.phase !== 'held') return;
-    const isBusy = this.open('open');
+  private release(hold: ResponseHold): void {
+    if (this.hold !== hold) return;
+    const calls = this.lift(hold);
+    this.phase = 'open';
     let isWritable = true;
     try {
-      for (const { name, args } of this.calls.splice(0)) {
+      for (const { name, args } of calls) {
         const result = this.pass(name, args);
         if (name === 'write') isWritable = result !== false;
       }
     } catch (error) {
-      this.replace(error);
+      this.replace(error, calls);
       return;
     }
-    isBusy.end(isWritable);
+    hold.resume(isWritable);
   }
 
-  private fail(error: unknown): void {
-    if (this.phase !== 'held') {
-      this.commit.failedLate(error);
-      return;
-    }
-    this.open('dropped');
-    this.replace(error);
-  }
-
-  private open(phase: Phase): ResponseHold {
-    const hold = this.hold as ResponseHold;
-    hold.lift();
+  private lift(hold: ResponseHold): readonly ResponseCall[] {
     this.hold = undefined;
-    this.phase = phase;
-    return hold;
+    return hold.lift();
   }
 
   /** Sends an error response instead of what the application wanted to send. */
-  private replace(error: unknown): void {
+  private replace(error: unknown, calls: readonly ResponseCall[]): void {
     const { response, lower } = this;
     this.phase = 'dropped';
-    const calls = this.calls.splice(0);
     for (const { name, args } of calls) this.swallow(name, args);
     if (response.headersSent) {
       // Too late for another response: a broken one is honest, a complete one would claim that all went well.
@@ -174,7 +158,7 @@ class ResponseGuard {
     const { response, lower } = this;
     if (name === 'writeHead') return this.writeHead(args);
     // HTTP/2: its responses make their head without `writeHead`, and express-session would never see it.
-    if (!response.headersSent && !('_implicitHeader' in response)) this.writeHead([this.response.statusCode]);
+    if (!response.headersSent && !('_implicitHeader' in response)) this.writeHead([response.statusCode]);
     return lower[name].apply(response, args as unknown[]);
   }
 

@@ -44,7 +44,7 @@ export function viewStore(target: Store, mount: (view: Store) => void): CycleSto
       return session;
     },
     regenerate(request: CycleRequest, callback: (error?: unknown) => void) {
-      target.destroy(request.sessionID as string, (error) => {
+      target.destroy(String(request.sessionID), (error) => {
         generate(request);
         callback(error);
       });

@@ -5,26 +5,34 @@ type Listener = (...args: unknown[]) => void;
 /** The methods that make a response leave. @internal */
 export type ResponseMethodName = 'writeHead' | 'write' | 'end' | 'flushHeaders';
 
+/** A call that makes a response leave. @internal */
+export interface ResponseCall {
+  readonly name: ResponseMethodName;
+  readonly args: readonly unknown[];
+}
+
 /** What a held response says of itself while its calls wait. @internal */
 export interface ResponseHold {
-  /** Notes a call that waits; throws as Node does for a second head. */
-  take(name: ResponseMethodName): void;
-  /** Ends the pretence; status and headers are those of the moment when it began. */
-  lift(): void;
+  /** Keeps a call; throws as Node does for a second head. */
+  take(call: ResponseCall): void;
+  /** Ends the pretence and hands out the calls; status and headers are those of the moment when it began. */
+  lift(): readonly ResponseCall[];
   /** After the calls were made: tells writers to go on, unless Node will tell them. */
-  end(isWritable: boolean): void;
+  resume(isWritable: boolean): void;
 }
 
 /**
  * Makes a response look as if its bytes were on their way: `headersSent`, `writableEnded`, headers that cannot be changed any
  * more. So applications, frameworks and filters behave as they would behind the real thing.
  *
+ * @param response - the raw response
  * @param onClose - called when the client goes meanwhile
  * @internal
  */
 export function holdResponse(response: ServerResponse, onClose: () => void): ResponseHold {
   const { statusCode, statusMessage } = response;
   const wasSent = response.headersSent;
+  const calls: ResponseCall[] = [];
   const drainListeners: Listener[] = [];
   let hasHead = wasSent;
   let hasEnd = false;
@@ -34,7 +42,7 @@ export function holdResponse(response: ServerResponse, onClose: () => void): Res
     throw headersSentError(action);
   };
   const on = response.on.bind(response) as (type: string | symbol, listener: Listener) => ServerResponse;
-  const lift = overlay(response, {
+  const uncover = overlay(response, {
     headersSent: { get: () => true },
     writableEnded: { get: () => hasEnd },
     setHeader: { value: refuse('set') },
@@ -60,19 +68,22 @@ export function holdResponse(response: ServerResponse, onClose: () => void): Res
   response.once('close', onClose);
 
   return {
-    take(name) {
+    take(call) {
+      const { name } = call;
       if (name === 'writeHead' && hasHead) throw headersSentError('write');
+      calls.push(call);
       hasHead = true;
       hasWrite ||= name === 'write';
       hasEnd ||= name === 'end';
     },
     lift() {
       response.off('close', onClose);
-      lift();
+      uncover();
       if (response.statusCode !== statusCode) response.statusCode = statusCode;
       if (response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
+      return calls;
     },
-    end(isWritable) {
+    resume(isWritable) {
       for (const listener of drainListeners) on('drain', listener);
       if (!hasWrite || hasEnd || !isWritable) return;
       process.nextTick(() => {

@@ -30,7 +30,7 @@ export class SessionContext {
     return new Promise((resolve, reject) => {
       session.regenerate((error) => {
         if (error === undefined) resolve();
-        else reject(error as Error);
+        else reject(error);
       }, graceMs);
     });
   }

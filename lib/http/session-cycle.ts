@@ -24,7 +24,6 @@ import {
 import type { SessionContext } from './session-context.js';
 import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
 import { equipSession } from './session-methods.js';
-import type { LiveSession } from './session.types.js';
 
 /** What a cycle needs of the options. @internal */
 export interface SessionCycleOptions extends Pick<ResolvedSessionOptions, 'secrets' | 'proxy' | 'rolling' | 'genid'> {
@@ -92,7 +91,7 @@ class ExpressSessionCycle {
         secret: [...secrets],
         name: this.name,
         // A function, so that `auto` is resolved in one way for every form of the option.
-        cookie: (request) => this.cookieOptionsOf(request as unknown as CycleRequest),
+        cookie: (request) => this.cookieOptionsOf(request),
         resave: false,
         saveUninitialized: false,
         rolling,
@@ -127,9 +126,12 @@ class ExpressSessionCycle {
 
   private begin(request: CycleRequest, response: ServerResponse, methods: ResponseMethods, next: Next): void {
     try {
-      const { store, generate, isLoaded } = this.view;
-      const requestSession = new RequestSession({ request, store, generate, isLoaded: isLoaded(request) });
-      equipSession(request.session as LiveSession);
+      const { session } = request;
+      if (!session) throw new Error('unreachable: express-session goes on with a session or with an error');
+      const { store, generate } = this.view;
+      const isLoaded = this.view.isLoaded(request);
+      const requestSession = new RequestSession({ request, session, store, generate, isLoaded });
+      equipSession(session);
       commitBeforeRespond(response, methods, this.commitOf(requestSession));
     } catch (error) {
       next(error);

@@ -41,7 +41,7 @@ function descriptor(run: (session: LiveSession, request: RequestSession, done: D
     const result = new Promise<void>((resolve, reject) => {
       run(this, request, (error) => {
         if (error === undefined) resolve();
-        else reject(error as Error);
+        else reject(error);
       });
     });
     // Calls without callback and without `await` have always been legal: a failure must not end the process. It is not lost,

@@ -28,12 +28,13 @@ export class SessionSnapshot {
 export function snapshotOf(session: LiveSession): SessionSnapshot {
   const { cookie, ...fields } = session;
   const parts = Object.entries(fields).map(([name, value]) => textOf(name, value));
-  const {
-    expires: _expires,
-    originalMaxAge,
-    ...attributes
-  } = (cookie as { toJSON?(): typeof cookie }).toJSON?.() ?? cookie;
-  return new SessionSnapshot(`${parts.join(',')}|${JSON.stringify(attributes)}`, originalMaxAge);
+  const { expires: _expires, originalMaxAge, ...attributes } = attributesOf(cookie);
+  const maxAgeMs = typeof originalMaxAge === 'number' ? originalMaxAge : null;
+  return new SessionSnapshot(`${parts.join(',')}|${JSON.stringify(attributes)}`, maxAgeMs);
+}
+
+function attributesOf(cookie: object): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(cookie)) as Record<string, unknown>;
 }
 
 function textOf(name: string, value: unknown): string {

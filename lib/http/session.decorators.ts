@@ -87,7 +87,7 @@ export function CurrentSession(): SessionParameterDecorator<LiveSession> {
 export function SessionValue<Name extends Exclude<keyof SessionData, 'cookie'>>(
   name: Name,
 ): SessionParameterDecorator<SessionData[Name] | undefined> {
-  return parameter(`@SessionValue('${String(name)}')`, (session) => session[name] as unknown);
+  return parameter(`@SessionValue('${name}')`, (session) => session[name]);
 }
 
 /**

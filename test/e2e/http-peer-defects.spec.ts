@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Post, Redirect, Req } from '@nestjs/common';
 
 import { RedisStore } from 'connect-redis';
-import session from 'express-session';
+import type session from 'express-session';
 
 import { Redis } from 'ioredis';
 import { SessionModule } from 'nestjs-ha-session';
@@ -83,7 +83,7 @@ class Shop {
   logout(@Req() request: CycleRequest) {
     return new Promise((resolve, reject) => {
       (request.session as unknown as Data).destroy((error: unknown) => {
-        if (error) reject(error as Error);
+        if (error) reject(error);
         else resolve({ ok: true });
       });
     });

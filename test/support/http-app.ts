@@ -94,8 +94,9 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
 
   const adapter = options.adapter ?? (platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter());
   const app: INestApplication = await NestFactory.create<NestExpressApplication>(AppModule, adapter as ExpressAdapter, {
-    logger: { log: () => undefined, ...logger },
+    logger: false,
   });
+  app.useLogger({ log: () => undefined, ...logger });
   const clients: HttpClient[] = [];
   onTestFinished(async () => {
     for (const client of clients) client.close();
