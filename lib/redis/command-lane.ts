@@ -36,9 +36,11 @@ export class CommandLane {
     this.#queue.push(operation);
   }
 
-  /** Takes back an operation whose attempt failed; it goes before those that were never sent. */
+  /** Takes back an operation whose attempt failed; it keeps its place before those that came later. */
   takeBack(operation: Operation): void {
-    if (!operation.isSettled) this.#queue.unshift(operation);
+    if (operation.isSettled) return;
+    const place = this.#queue.findIndex((other) => other.sequence > operation.sequence);
+    this.#queue.splice(place === -1 ? this.#queue.length : place, 0, operation);
   }
 
   /** A primary was found: starts slowly. */

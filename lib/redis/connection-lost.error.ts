@@ -13,9 +13,16 @@ export class ConnectionLostError extends Error {
     /** What happened, in words for an operator. */
     readonly reason: string,
     options?: ErrorOptions,
+    /** Whether the command may have reached the node. */
+    readonly isSent = true,
   ) {
     super(`The connection to ${address} is lost: ${reason}`, options);
   }
+}
+
+/** The same loss, for a command that was never sent. @internal */
+export function notSent(error: ConnectionLostError): ConnectionLostError {
+  return new ConnectionLostError(error.address, error.reason, { cause: error.cause }, false);
 }
 
 /** Whether an error is Redis's own answer rather than the lack of one. @internal */

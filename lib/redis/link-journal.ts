@@ -1,5 +1,5 @@
-import type { FailoverReport, SessionLinkStatus } from '../core/session-link.js';
-import type { SessionLinkEvents } from '../core/session-link-events.js';
+import type { SessionLinkStatus } from '../core/session-link.js';
+import type { FailoverReport, SessionLinkEvents } from '../core/session-link-events.js';
 
 type Listeners = { [E in keyof SessionLinkEvents]?: Set<(payload: SessionLinkEvents[E]) => void> };
 
@@ -78,11 +78,11 @@ export class LinkJournal {
     if (this.#loss) this.#loss.held++;
   }
 
-  /** An operation that was in flight when the primary was lost is sent again. */
-  replayed(): void {
+  /** An operation that was in flight waits for a primary; `isReplay`: it may have been executed. */
+  takenBack(isReplay: boolean): void {
     if (!this.#loss) return;
     this.#loss.held++;
-    this.#loss.replayed++;
+    if (isReplay) this.#loss.replayed++;
   }
 
   /** Changes are acknowledged by the primary alone from now on. */

@@ -16,8 +16,8 @@ export interface NodeReport {
   readonly isLoading: boolean;
   /** Whom it replicates, as it names it. */
   readonly primary: NodeAddress | null;
-  /** Bytes of its own stream as a primary. */
-  readonly offset: number;
+  /** Bytes of its own stream as a primary; `null` when it may not be asked. */
+  readonly offset: number | null;
   /** Replicas connected to it. */
   readonly replicas: readonly ReplicaReport[];
   /** Names the history of changes it has; changes when it is promoted. */
@@ -54,8 +54,8 @@ export async function inquire(connection: RedisConnection): Promise<NodeReport> 
     role: told.role ?? roleOf(facts.get('role')),
     isLoading: ping instanceof Error && ping.message.startsWith('LOADING'),
     primary: told.primary ?? primaryOf(facts),
-    offset: told.offset ?? Number(facts.get('master_repl_offset') ?? 0),
-    replicas: told.replicas ?? [],
+    offset: told.offset ?? numberOf(facts.get('master_repl_offset')),
+    replicas: told.replicas ?? replicasOf(facts),
     replicationId: facts.get('master_replid') ?? null,
     formerReplicationId: facts.get('master_replid2') ?? null,
     clockOffsetMs: Array.isArray(time) ? Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000) - answeredAt : null,
@@ -65,8 +65,8 @@ export async function inquire(connection: RedisConnection): Promise<NodeReport> 
 }
 
 /** Whether a report of a promoted node proves that it went on from the history of another. @internal */
-export function continues(promoted: NodeReport, formerReplicationId: string | null): boolean {
-  return formerReplicationId !== null && promoted.formerReplicationId === formerReplicationId;
+export function continuesHistory(promoted: NodeReport | null | undefined, formerReplicationId: string | null): boolean {
+  return formerReplicationId !== null && promoted?.formerReplicationId === formerReplicationId;
 }
 
 /** `INFO` as a map; empty when it was refused. @internal */
@@ -104,9 +104,21 @@ function roleOf(text: string | undefined): NodeReport['role'] {
   return text === 'master' || text === 'slave' ? text : null;
 }
 
+/** `slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=0` */
+function replicasOf(facts: ReadonlyMap<string, string>): readonly ReplicaReport[] {
+  return [...facts].flatMap(([name, text]) => {
+    const match = /^ip=(.*),port=(\d+),state=online,offset=(\d+)/.exec(/^slave\d+$/.test(name) ? text : '');
+    if (!match) return [];
+    return [{ address: { host: match[1] ?? '', port: Number(match[2]) }, offset: Number(match[3]) }];
+  });
+}
+
 function primaryOf(facts: ReadonlyMap<string, string>): NodeAddress | null {
   const host = facts.get('master_host');
   const port = facts.get('master_port');
   return host !== undefined && port !== undefined ? { host, port: Number(port) } : null;
 }
 
+function numberOf(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text);
+}

@@ -1,10 +1,9 @@
 import type { NodeAddress } from './node-address.js';
 import { inquire, type NodeReport } from './node-report.js';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+import type { WatchPace, WatchPeriods } from './watch-pace.js';
 
-/** How often a node is asked: in peace, and while a primary is looked for. @unit milliseconds */
-const CALM_PERIOD_MS = 1000;
-const ALERT_PERIOD_MS = 25;
+const PERIODS: WatchPeriods = { calm: 1000, close: 500, alert: 25 };
 
 /**
  * Keeps one small connection to a data node and asks it again and again what it is, apart from the traffic of sessions: a
@@ -16,7 +15,7 @@ export class NodeWatch {
   #connection: RedisConnection | null = null;
   #report: NodeReport | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #isAlert: boolean;
+  #pace: WatchPace;
   #isAsking = false;
   #isClosed = false;
 
@@ -24,9 +23,9 @@ export class NodeWatch {
     readonly address: NodeAddress,
     private readonly options: RedisConnectionOptions,
     private readonly onReport: () => void,
-    isAlert: boolean,
+    pace: WatchPace,
   ) {
-    this.#isAlert = isAlert;
+    this.#pace = pace;
     this.#schedule(0);
   }
 
@@ -35,11 +34,10 @@ export class NodeWatch {
     return this.#report;
   }
 
-  /** Asks more often while a primary is looked for. */
-  set isAlert(isAlert: boolean) {
-    if (this.#isAlert === isAlert) return;
-    this.#isAlert = isAlert;
-    if (isAlert && !this.#isAsking) this.#schedule(0);
+  set pace(pace: WatchPace) {
+    const isCloser = PERIODS[pace] < PERIODS[this.#pace];
+    this.#pace = pace;
+    if (isCloser && !this.#isAsking) this.#schedule(0);
   }
 
   /** Asks now. @throws ConnectionLostError */
@@ -71,7 +69,7 @@ export class NodeWatch {
       this.#lose();
     } finally {
       this.#isAsking = false;
-      this.#schedule(this.#isAlert ? ALERT_PERIOD_MS : CALM_PERIOD_MS);
+      this.#schedule(PERIODS[this.#pace]);
     }
   }
 

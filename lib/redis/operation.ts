@@ -1,12 +1,15 @@
 import type { LinkCommand } from '../core/session-link.js';
 import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
 
+/** Numbers below are those of operations that are made again. */
+const FIRST_SEQUENCE = 2 ** 52;
+
 /** One call of `execute` from its beginning to its one outcome. @internal */
 export class Operation {
   readonly promise: Promise<unknown>;
   readonly bytes: number;
-  /** How often it was sent. */
-  attempts = 0;
+  /** Whether it was sent and not answered: it may have been executed. */
+  isReplay = false;
   /** The last thing that went wrong, as the cause of a refusal. */
   lastError: unknown = undefined;
   #isSettled = false;
@@ -17,6 +20,8 @@ export class Operation {
     readonly command: LinkCommand,
     /** On the clock of `performance.now()`. */
     readonly deadlineAt: number,
+    /** Operations go in this order, also when they have to be sent again. */
+    readonly sequence: number,
   ) {
     this.bytes = command.args.reduce((sum, arg) => sum + Buffer.byteLength(arg), 0);
     this.promise = new Promise((resolve, reject) => {
@@ -62,6 +67,7 @@ export interface OperationLimits {
 export class OperationBook {
   readonly #open = new Set<Operation>();
   #bytes = 0;
+  #nextSequence = FIRST_SEQUENCE;
   #timer: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void) | undefined;
 
@@ -74,14 +80,12 @@ export class OperationBook {
    */
   enter(command: LinkCommand, signal: AbortSignal | undefined): Operation {
     if (signal?.aborted) throw goneError();
-    const operation = new Operation(command, performance.now() + this.limits.operationTimeoutMs);
+    const operation = new Operation(command, this.#deadline(), this.#nextSequence++);
     const { maxWaitingCount, maxWaitingBytes } = this.limits;
     if (this.#open.size >= maxWaitingCount || this.#bytes + operation.bytes > maxWaitingBytes) {
       throw new SessionUnavailableError('overload', 'Too many session operations are waiting for Redis already.');
     }
-    this.#open.add(operation);
-    this.#bytes += operation.bytes;
-    this.#timer ??= this.#arm(this.limits.operationTimeoutMs);
+    this.#add(operation);
     if (signal) {
       const onAbort = (): void => {
         this.fail(operation, goneError());
@@ -91,6 +95,14 @@ export class OperationBook {
         signal.removeEventListener('abort', onAbort);
       });
     }
+    return operation;
+  }
+
+  /** Enters an operation that was acknowledged already and has to be made again: it goes before all others, whatever waits. */
+  enterAgain(command: LinkCommand): Operation {
+    const operation = new Operation(command, this.#deadline(), this.#nextSequence++ - FIRST_SEQUENCE);
+    operation.isReplay = true;
+    this.#add(operation);
     return operation;
   }
 
@@ -106,6 +118,16 @@ export class OperationBook {
   async empty(): Promise<void> {
     if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
     clearTimeout(this.#timer);
+  }
+
+  #deadline(): number {
+    return performance.now() + this.limits.operationTimeoutMs;
+  }
+
+  #add(operation: Operation): void {
+    this.#open.add(operation);
+    this.#bytes += operation.bytes;
+    this.#timer ??= this.#arm(this.limits.operationTimeoutMs);
   }
 
   #leave(operation: Operation): boolean {

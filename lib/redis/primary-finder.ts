@@ -5,6 +5,8 @@ export interface PrimaryChoice {
   readonly address: NodeAddress;
   /** Rises with what is known; a node chosen by older knowledge gives way to newer. */
   readonly generation: number;
+  /** Whether it proves that it continues the history of the primary before it: it was promoted, not just started. */
+  readonly isPromoted: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ export class FixedFinder implements PrimaryFinder {
   constructor(private readonly address: NodeAddress) {}
 
   choose(): PrimaryChoice {
-    return { address: this.address, generation: 0 };
+    return { address: this.address, generation: 0, isPromoted: false };
   }
 
   objection(): null {

@@ -1,7 +1,7 @@
 import type { LinkCommand } from '../core/session-link.js';
 import { ConnectionLostError } from './connection-lost.error.js';
 import { addressKey } from './node-address.js';
-import { inquire, type NodeReport } from './node-report.js';
+import { inquire, parseInfo, type NodeReport } from './node-report.js';
 import type { PrimaryChoice } from './primary-finder.js';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
 import { CommandRunner } from './script-call.js';
@@ -24,6 +24,8 @@ export class PrimaryNode {
   readonly #reader: CommandRunner;
   readonly #writer: CommandRunner;
   readonly #clock: number[] = [];
+  readonly #onReport: (() => void)[] = [];
+  #waitsForOthers = false;
   #report: NodeReport | null = null;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
@@ -51,6 +53,19 @@ export class PrimaryNode {
     return this.#report;
   }
 
+  /** Changes that went a second time, after others that were sent later. */
+  get resentCount(): number {
+    return this.#writer.resentCount;
+  }
+
+  /**
+   * Whether `WAIT` on a connection waits for changes that were made by others, too. Redis >= 7.2 waits for the connection's
+   * own last write alone, so that a replay that finds its change done waits for nothing.
+   */
+  get waitsForOthers(): boolean {
+    return this.#waitsForOthers;
+  }
+
   /** Redis's clock less `performance.now()`, never ahead of the truth; `null` when it may not be asked. */
   get clockOffsetMs(): number | null {
     return this.#clock.length === 0 ? null : Math.max(...this.#clock);
@@ -67,11 +82,16 @@ export class PrimaryNode {
    */
   async open(): Promise<this> {
     await Promise.all([this.read.connect(), this.write.connect()]);
-    const [report, other] = await Promise.all([inquire(this.read), inquire(this.write)]);
+    const [report, other, info] = await Promise.all([
+      inquire(this.read),
+      inquire(this.write),
+      this.write.call('info', 'server').catch(() => null),
+    ]);
     this.#accept(report);
+    this.#waitsForOthers = isBefore(parseInfo(info).get('redis_version'), 7, 2);
     if (other.role === 'slave') this.leave('it is a replica');
-    if (this.read.lost) throw this.read.lost;
-    this.#timer = setInterval(() => void this.sync().catch(() => undefined), INQUIRY_PERIOD_MS);
+    if (this.lost) throw this.lost;
+    this.#timer = setInterval(() => void this.sync(performance.now()).catch(() => undefined), INQUIRY_PERIOD_MS);
     return this;
   }
 
@@ -80,14 +100,30 @@ export class PrimaryNode {
     this.read.onLost(listener);
   }
 
+  /** Calls back whenever the node has said again what it is. */
+  onReport(listener: () => void): void {
+    this.#onReport.push(listener);
+  }
+
   /** Sends one command; resolves with the reply of this node alone. */
   run(command: LinkCommand, notAfterMs: number): Promise<unknown> {
     const isWrite = typeof command.run !== 'string' && command.run.isWrite;
     return (isWrite ? this.#writer : this.#reader).run(command, notAfterMs);
   }
 
-  /** Asks the node what it is and what time it has; many callers share one question. */
-  sync(): Promise<void> {
+  /** Why the node is not usable any more, or `null`. */
+  get lost(): ConnectionLostError | null {
+    return this.read.lost;
+  }
+
+  /**
+   * Asks the node what it is and what time it has, unless it was asked at `sinceAt` or later; many callers share one question.
+   *
+   * @throws ConnectionLostError
+   */
+  async sync(sinceAt: number): Promise<void> {
+    await this.#syncing;
+    if (this.#report && this.#report.askedAt >= sinceAt) return;
     this.#syncing ??= inquire(this.read)
       .then((report) => {
         this.#accept(report);
@@ -95,7 +131,7 @@ export class PrimaryNode {
       .finally(() => {
         this.#syncing = undefined;
       });
-    return this.#syncing;
+    await this.#syncing;
   }
 
   /** Stops using the node: what is in flight rejects, and nothing already written to the sockets is delivered later. */
@@ -109,11 +145,21 @@ export class PrimaryNode {
     this.#report = report;
     if (report.role === 'slave') this.leave('it is a replica');
     else if (report.isLoading) this.leave('it is loading its data set');
-    if (report.clockOffsetMs === null) return;
+    if (report.clockOffsetMs !== null) this.#setClock(report.clockOffsetMs);
+    for (const listener of this.#onReport) listener();
+  }
+
+  #setClock(offsetMs: number): void {
     const latest = this.#clock.at(-1);
     // A step of the server's clock makes all earlier samples worthless.
-    if (latest !== undefined && Math.abs(report.clockOffsetMs - latest) > 1000) this.#clock.length = 0;
-    this.#clock.push(report.clockOffsetMs);
+    if (latest !== undefined && Math.abs(offsetMs - latest) > 1000) this.#clock.length = 0;
+    this.#clock.push(offsetMs);
     if (this.#clock.length > CLOCK_SAMPLES) this.#clock.shift();
   }
+}
+
+/** Whether a version, where it is known, is older than another. */
+function isBefore(version: string | undefined, major: number, minor: number): boolean {
+  const [ownMajor = Infinity, ownMinor = Infinity] = (version ?? '').split('.').map((part) => (part === '' ? Infinity : Number(part)));
+  return ownMajor < major || (ownMajor === major && ownMinor < minor);
 }

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { RedisNodeOptions } from '../options/redis.options.js';
-import { ConnectionLostError, isReplyError } from './connection-lost.error.js';
+import { ConnectionLostError, isReplyError, notSent } from './connection-lost.error.js';
 import { addressKey, type NodeAddress } from './node-address.js';
 import { RedactedCommand } from './redacted-command.js';
 import { connectorTo, discardSocket, type ConnectedSocket } from './redis-connector.js';
@@ -142,7 +142,7 @@ export class RedisConnection {
    * @throws the server's own error.
    */
   async send(command: RedactedCommand): Promise<unknown> {
-    if (this.#lost) throw this.#lost;
+    if (this.#lost) throw notSent(this.#lost);
     if (this.#outstanding++ === 0) this.#waitingSince = performance.now();
     this.#cork();
     try {

@@ -1,9 +1,11 @@
 import type { SessionLink } from '../core/session-link.js';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
+import { SentinelAuthority } from './lone-primary-proof.js';
 import { translateAddress } from './node-address.js';
 import { FixedFinder } from './primary-finder.js';
 import type { RedisConnectionOptions } from './redis-connection.js';
-import { RedisLink } from './redis-link.js';
+import { RedisLink, type RedisLinkParts } from './redis-link.js';
+import { ConnectedReplicas, type ReplicaAuthority } from './replica-authority.js';
 import { SentinelFinder } from './sentinel-finder.js';
 
 type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<ResolvedRedisOptions['topology'], { kind: K }>;
@@ -33,6 +35,7 @@ function standaloneLink(options: ResolvedRedisOptions, topology: Topology<'stand
     finder: new FixedFinder({ host, port, path }),
     connection: connectionTo(options, topology.node),
     limits: options,
+    replication: replicationOf(options, new ConnectedReplicas()),
   });
 }
 
@@ -62,11 +65,16 @@ function sentinelLink(options: ResolvedRedisOptions, topology: Topology<'sentine
     finder,
     connection,
     limits: options,
+    replication: replicationOf(options, new SentinelAuthority(finder)),
     inspectSentinels: async () => {
       const [views, quorum] = await Promise.all([finder.sentinels.askAll(), finder.sentinels.checkQuorum()]);
       return { known: finder.sentinels.knownCount, reachable: views.length, quorum };
     },
   });
+}
+
+function replicationOf({ durability }: ResolvedRedisOptions, authority: ReplicaAuthority): RedisLinkParts['replication'] {
+  return durability === 'primary' ? null : { authority, isStrict: durability === 'replicated-strict' };
 }
 
 function connectionTo(options: ResolvedRedisOptions, node: RedisConnectionOptions['node']): RedisConnectionOptions {

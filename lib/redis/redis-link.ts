@@ -9,13 +9,16 @@ import type { SessionLinkEvents } from '../core/session-link-events.js';
 import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
 import { CommandLane } from './command-lane.js';
 import { ConnectionLostError } from './connection-lost.error.js';
+import { GroupCommit } from './group-commit.js';
 import { inspectLink, type SentinelInspection } from './link-inspection.js';
 import { LinkJournal } from './link-journal.js';
 import { OperationBook, type Operation, type OperationLimits } from './operation.js';
 import type { PrimaryFinder } from './primary-finder.js';
 import { PrimaryKeeper } from './primary-keeper.js';
 import type { PrimaryNode } from './primary-node.js';
+import { ProvisionalLog } from './provisional-log.js';
 import type { RedisConnectionOptions } from './redis-connection.js';
+import type { ReplicaAuthority } from './replica-authority.js';
 import { meaningOf } from './server-reply.js';
 
 /** What a link is made of. @internal */
@@ -24,6 +27,8 @@ export interface RedisLinkParts {
   readonly finder: PrimaryFinder;
   readonly connection: RedisConnectionOptions;
   readonly limits: OperationLimits & { readonly attemptTimeoutMs: number };
+  /** How safe a change must be; `null`: the primary alone is enough. */
+  readonly replication: { readonly authority: ReplicaAuthority; readonly isStrict: boolean } | null;
   /** Sentinel's side of an inspection. */
   readonly inspectSentinels?: (() => Promise<SentinelInspection>) | undefined;
 }
@@ -43,18 +48,24 @@ export class RedisLink implements SessionLink {
   readonly #keeper: PrimaryKeeper;
   readonly #reads: CommandLane;
   readonly #writes: CommandLane;
+  readonly #log: ProvisionalLog;
+  #commits: GroupCommit | null = null;
+  /** Changes that were acknowledged too early and are being made again. */
+  #restoring = 0;
   #clockOffsetMs = Date.now() - performance.now();
   #isClosed = false;
   #closing: Promise<void> | undefined;
 
   constructor(private readonly parts: RedisLinkParts) {
     this.#book = new OperationBook(parts.limits);
+    this.#log = new ProvisionalLog(parts.limits.maxWaitingBytes);
     const attempt = (operation: Operation): Promise<void> => this.#attempt(operation);
-    const isOpen = (): boolean => this.#keeper.node !== null;
-    this.#reads = new CommandLane(attempt, isOpen);
-    this.#writes = new CommandLane(attempt, isOpen);
+    // What was acknowledged is made again before anybody reads.
+    this.#reads = new CommandLane(attempt, () => this.#keeper.node !== null && this.#restoring === 0);
+    this.#writes = new CommandLane(attempt, () => this.#keeper.node !== null);
     this.#keeper = new PrimaryKeeper(parts.finder, parts.connection, {
       onUsable: (node) => {
+        this.#commits = this.#groupCommitOn(node);
         this.#journal.usable(node.key);
         for (const lane of [this.#reads, this.#writes]) {
           lane.restart();
@@ -64,6 +75,7 @@ export class RedisLink implements SessionLink {
       onLost: (node, reason) => {
         this.#clockOffsetMs = node.clockOffsetMs ?? this.#clockOffsetMs;
         this.#journal.lost(node.key, reason, node.heardAt);
+        for (const command of this.#log.clear()) this.#restore(command);
       },
     });
   }
@@ -87,7 +99,7 @@ export class RedisLink implements SessionLink {
       mode: this.parts.mode,
       state: this.#journal.state,
       primary: this.#journal.primary,
-      waiting: this.#reads.queued + this.#writes.queued,
+      waiting: this.#reads.queued + this.#writes.queued + (this.#commits?.waiting ?? 0),
       lastFailover: this.#journal.lastFailover,
     };
   }
@@ -120,14 +132,48 @@ export class RedisLink implements SessionLink {
       this.#laneOf(operation).takeBack(operation);
       return;
     }
-    operation.attempts++;
     try {
-      const reply = await node.run(operation.command, this.#notAfterMs(operation));
+      const stamp = (): number => this.#notAfterMs(operation);
+      const reply =
+        this.#commits && operation.isWrite
+          ? await this.#commits.commit(operation.command, operation.isReplay, stamp)
+          : await node.run(operation.command, stamp());
       this.#book.complete(operation, reply);
       this.#laneOf(operation).grow();
     } catch (error) {
       await this.#handle(operation, node, error);
     }
+  }
+
+  #groupCommitOn(node: PrimaryNode): GroupCommit | null {
+    const { replication } = this.parts;
+    if (!replication) return null;
+    return new GroupCommit({
+      ...replication,
+      node,
+      log: this.#log,
+      onDegraded: (reason) => {
+        this.#journal.degraded(node.key, reason);
+      },
+      onRecovered: () => {
+        this.#journal.recovered(node.key);
+      },
+    });
+  }
+
+  /** Makes a change again that its caller was told to be stored, until it is. */
+  #restore(command: LinkCommand): void {
+    const operation = this.#book.enterAgain(command);
+    this.#restoring++;
+    this.#writes.takeBack(operation);
+    const finish = (): void => {
+      this.#restoring--;
+      this.#reads.pump();
+    };
+    operation.promise.then(finish, (error: unknown) => {
+      finish();
+      if (error instanceof SessionUnavailableError && !this.#isClosed) this.#restore(command);
+    });
   }
 
   async #handle(operation: Operation, node: PrimaryNode, error: unknown): Promise<void> {
@@ -140,13 +186,14 @@ export class RedisLink implements SessionLink {
         return;
       case 'elsewhere':
         if (!(error instanceof ConnectionLostError)) node.leave((error as Error).message);
-        this.#journal.replayed();
+        else if (error.isSent) operation.isReplay = true;
+        this.#journal.takenBack(operation.isReplay);
         break;
       case 'later':
         lane.backOff();
         break;
       case 'clock':
-        await node.sync().catch(() => undefined);
+        await node.sync(performance.now()).catch(() => undefined);
         break;
     }
     lane.takeBack(operation);

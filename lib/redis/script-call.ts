@@ -14,8 +14,14 @@ export type CommandSender = (command: RedactedCommand) => Promise<unknown>;
  */
 export class CommandRunner {
   readonly #loading = new Map<string, Promise<unknown>>();
+  #resentCount = 0;
 
   constructor(private readonly send: CommandSender) {}
+
+  /** Commands that went a second time, after others that were sent later. */
+  get resentCount(): number {
+    return this.#resentCount;
+  }
 
   /** @param notAfterMs - for a script that writes: Redis's clock after which it must refuse */
   async run({ run, keys, args }: LinkCommand, notAfterMs: number): Promise<unknown> {
@@ -27,6 +33,7 @@ export class CommandRunner {
     } catch (error) {
       if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) throw error;
     }
+    this.#resentCount++;
     const loading = this.#loading.get(run.sha1);
     if (loading) {
       await loading;

@@ -1,9 +1,10 @@
 import { addressKey, type NodeAddress } from './node-address.js';
-import { continues, type NodeReport } from './node-report.js';
+import { continuesHistory, type NodeReport } from './node-report.js';
 import { NodeWatch } from './node-watch.js';
 import type { PrimaryChoice, PrimaryFinder } from './primary-finder.js';
 import type { RedisConnectionOptions } from './redis-connection.js';
 import { SentinelWatch, type SentinelWatchOptions } from './sentinel-watch.js';
+import type { WatchPace } from './watch-pace.js';
 
 /** Settings of the finder. @internal */
 export interface SentinelFinderOptions extends SentinelWatchOptions {
@@ -29,7 +30,10 @@ export class SentinelFinder implements PrimaryFinder {
   readonly sentinels: SentinelWatch;
   readonly #watches = new Map<string, NodeWatch>();
   #current: PrimaryChoice | null = null;
+  #requestedPace: WatchPace = 'calm';
   #searchingSince = 0;
+  /** The node in use, if it was promoted: it may be opened again. */
+  #promotedKey: string | null = null;
   /** The history of the last known primary. */
   #replicationId: string | null = null;
   #isClosed = false;
@@ -38,7 +42,6 @@ export class SentinelFinder implements PrimaryFinder {
     this.sentinels = new SentinelWatch(options, () => {
       this.#update();
     });
-    this.sentinels.isAlert = true;
   }
 
   choose(): PrimaryChoice | null {
@@ -67,22 +70,34 @@ export class SentinelFinder implements PrimaryFinder {
 
   settle(current: PrimaryChoice): void {
     this.#current = current;
+    this.#promotedKey = current.isPromoted ? addressKey(current.address) : null;
     this.#replicationId = this.#watches.get(addressKey(current.address))?.report?.replicationId ?? null;
-    this.sentinels.isAlert = false;
     this.#update();
   }
 
   search(): void {
     this.#current = null;
     this.#searchingSince = performance.now();
-    this.sentinels.isAlert = true;
+    this.#requestedPace = 'calm';
     this.#update();
   }
 
-  /** What the known data nodes other than the one given say of themselves when asked now; `null`: it did not answer. */
-  async askOthers(address: NodeAddress): Promise<ReadonlyMap<string, NodeReport | null>> {
-    const others = [...this.#watches].filter(([key]) => key !== addressKey(address));
-    return new Map(await Promise.all(others.map(async ([key, watch]) => [key, await watch.ask().catch(() => null)] as const)));
+  /** How closely to look while a primary is in use; while none is, it is `alert`. */
+  set pace(pace: WatchPace) {
+    if (this.#requestedPace === pace) return;
+    this.#requestedPace = pace;
+    this.#spreadPace();
+  }
+
+  /** What every known node said of itself last, by the address it is reached at; `null`: it does not answer. */
+  get reports(): ReadonlyMap<string, NodeReport | null> {
+    return new Map([...this.#watches].map(([key, watch]) => [key, watch.report]));
+  }
+
+  /** `host:port` at which this process reaches the node that Sentinel and the nodes call `name`. */
+  reachable(name: string): string {
+    const at = name.lastIndexOf(':');
+    return addressKey(this.options.translate({ host: name.slice(0, at), port: Number(name.slice(at + 1)) }));
   }
 
   close(): void {
@@ -92,7 +107,10 @@ export class SentinelFinder implements PrimaryFinder {
   }
 
   #choice(address: NodeAddress): PrimaryChoice {
-    return { address, generation: this.sentinels.generation };
+    const key = addressKey(address);
+    const report = this.#watches.get(key)?.report;
+    const isPromoted = key === this.#promotedKey || (isPrimary(report ?? null) && continuesHistory(report, this.#replicationId));
+    return { address, generation: this.sentinels.generation, isPromoted };
   }
 
   #freshReport(address: NodeAddress): NodeReport | null {
@@ -103,7 +121,7 @@ export class SentinelFinder implements PrimaryFinder {
   /** A node other than the one given that calls itself a primary and continues the last primary's history. */
   #promoted(other: NodeAddress): NodeAddress | null {
     for (const [key, { address, report }] of this.#watches) {
-      if (key !== addressKey(other) && isPrimary(report) && report && continues(report, this.#replicationId)) return address;
+      if (key !== addressKey(other) && isPrimary(report) && continuesHistory(report, this.#replicationId)) return address;
     }
     return null;
   }
@@ -111,9 +129,16 @@ export class SentinelFinder implements PrimaryFinder {
   #update(): void {
     if (this.#isClosed) return;
     this.#watchNodes();
+    this.#spreadPace();
     const report = this.#current && this.#watches.get(addressKey(this.#current.address))?.report;
     if (report?.role === 'master') this.#replicationId = report.replicationId;
     this.onChange();
+  }
+
+  #spreadPace(): void {
+    const pace = this.#current ? this.#requestedPace : 'alert';
+    if (this.sentinels.pace !== pace) this.sentinels.pace = pace;
+    for (const watch of this.#watches.values()) watch.pace = this.sentinels.pace;
   }
 
   /** One watch for every node that anybody names; those that nobody names and that do not answer are let go. */
@@ -125,14 +150,12 @@ export class SentinelFinder implements PrimaryFinder {
     if (this.#current) name(this.#current.address);
     for (const replica of this.sentinels.replicas.values()) name(replica.address);
     for (const { report } of this.#watches.values()) if (report?.primary) name(this.options.translate(report.primary));
-    const isAlert = this.sentinels.isAlert;
     for (const [key, address] of named) {
       if (!this.#watches.has(key)) {
-        this.#watches.set(key, new NodeWatch(address, this.options.data, () => void this.#update(), isAlert));
+        this.#watches.set(key, new NodeWatch(address, this.options.data, () => void this.#update(), this.sentinels.pace));
       }
     }
     for (const [key, watch] of this.#watches) {
-      watch.isAlert = isAlert;
       if (named.has(key) || watch.report) continue;
       watch.close();
       this.#watches.delete(key);

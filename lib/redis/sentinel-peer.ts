@@ -9,10 +9,11 @@ import {
   type SentinelReplica,
   type SentinelView,
 } from './sentinel-view.js';
+import type { WatchPace, WatchPeriods } from './watch-pace.js';
 
-/** How often a Sentinel is asked: in peace, and while a primary is looked for. @unit milliseconds */
-const CALM_PERIOD_MS = 1000;
-const ALERT_PERIOD_MS = 100;
+const PERIODS: WatchPeriods = { calm: 1000, close: 300, alert: 100 };
+/** Pause before a lost subscription is made again. @unit milliseconds */
+const RESUBSCRIBE_MS = 1000;
 /** How long a Sentinel that refuses the subscription is left alone. @unit milliseconds */
 const REFUSED_DELAY_MS = 60_000;
 /** Every so many questions the other nodes are asked for, too. */
@@ -52,9 +53,9 @@ export class SentinelPeer {
   #id: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #subscriptionTimer: NodeJS.Timeout | undefined;
-  #subscriptionDelayMs = CALM_PERIOD_MS;
+  #subscriptionDelayMs = RESUBSCRIBE_MS;
   #questions = 0;
-  #isAlert = false;
+  #pace: WatchPace = 'calm';
   #isClosed = false;
 
   constructor(
@@ -85,10 +86,10 @@ export class SentinelPeer {
     return this.#others;
   }
 
-  set isAlert(isAlert: boolean) {
-    if (this.#isAlert === isAlert) return;
-    this.#isAlert = isAlert;
-    if (isAlert) this.#schedule(0);
+  set pace(pace: WatchPace) {
+    const isCloser = PERIODS[pace] < PERIODS[this.#pace];
+    this.#pace = pace;
+    if (isCloser) this.#schedule(0);
   }
 
   /** Asks now; `null` when it does not answer in time. */
@@ -133,7 +134,7 @@ export class SentinelPeer {
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => {
       void this.ask().then(() => {
-        this.#schedule(this.#isAlert ? ALERT_PERIOD_MS : CALM_PERIOD_MS);
+        this.#schedule(PERIODS[this.#pace]);
       });
     }, delayMs);
   }
@@ -197,7 +198,7 @@ export class SentinelPeer {
       this.#schedule(0);
     } catch (error) {
       // A user who may not subscribe is served by polling alone.
-      this.#subscriptionDelayMs = isReplyError(error) ? REFUSED_DELAY_MS : CALM_PERIOD_MS;
+      this.#subscriptionDelayMs = isReplyError(error) ? REFUSED_DELAY_MS : RESUBSCRIBE_MS;
       subscription.destroy((error as Error).message);
       return;
     }

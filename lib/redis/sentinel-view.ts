@@ -1,8 +1,11 @@
-import type { NodeAddress } from './node-address.js';
+import { addressKey, type NodeAddress } from './node-address.js';
 
-/** What one Sentinel says of the primary, as it names it. @internal */
+/** What one Sentinel says of the primary. @internal */
 export interface SentinelView {
+  /** Where this process reaches it. */
   readonly primary: NodeAddress;
+  /** `host:port` as Sentinel and the nodes name it. */
+  readonly name: string;
   /** Rises with every failover; -1 when the Sentinel may not tell. */
   readonly epoch: number;
   /** `master`, `s_down`, `o_down`, `failover_in_progress` … */
@@ -18,7 +21,10 @@ export interface SentinelView {
 
 /** A replica as one Sentinel sees it. @internal */
 export interface SentinelReplica {
+  /** Where this process reaches it. */
   readonly address: NodeAddress;
+  /** `host:port` as Sentinel and the nodes name it. */
+  readonly name: string;
   readonly flags: ReadonlySet<string>;
   /** 0: never promoted. */
   readonly priority: number;
@@ -40,6 +46,7 @@ export function parseView(reply: unknown, askedAt: number, answeredAt: number): 
   const sinceOkPing = fields.get('last-ok-ping-reply');
   return {
     primary,
+    name: addressKey(primary),
     epoch: Number(fields.get('config-epoch') ?? -1),
     flags: flagsOf(fields),
     sinceOkPingMs: sinceOkPing === undefined ? null : Number(sinceOkPing),
@@ -54,7 +61,16 @@ export function parseAddressView(reply: unknown, askedAt: number, answeredAt: nu
   if (!Array.isArray(reply) || reply.length < 2) return null;
   const [host, port] = reply as [string, string];
   const primary = { host, port: Number(port) };
-  return { primary, epoch: -1, flags: new Set(), sinceOkPingMs: null, sentinelCount: 1, askedAt, answeredAt };
+  return {
+    primary,
+    name: addressKey(primary),
+    epoch: -1,
+    flags: new Set(),
+    sinceOkPingMs: null,
+    sentinelCount: 1,
+    askedAt,
+    answeredAt,
+  };
 }
 
 /** Reads the reply to `SENTINEL REPLICAS`. @internal */
@@ -64,7 +80,7 @@ export function parseReplicas(reply: unknown): readonly SentinelReplica[] {
     const fields = fieldsOf(row);
     const address = addressOf(fields);
     if (!address) return [];
-    return [{ address, flags: flagsOf(fields), priority: Number(fields.get('slave-priority') ?? 100) }];
+    return [{ address, name: addressKey(address), flags: flagsOf(fields), priority: Number(fields.get('slave-priority') ?? 100) }];
   });
 }
 

@@ -1,6 +1,7 @@
 import { addressKey, type NodeAddress } from './node-address.js';
 import { SentinelPeer, type SentinelPeerListener, type SentinelPeerOptions } from './sentinel-peer.js';
 import type { SentinelReplica, SentinelView } from './sentinel-view.js';
+import type { WatchPace } from './watch-pace.js';
 
 /** How long after a sign of a failover everything is looked at more often. @unit milliseconds */
 const ALERT_AFTER_SIGN_MS = 3000;
@@ -27,7 +28,7 @@ export class SentinelWatch {
   readonly #listener: SentinelPeerListener;
   #best: SentinelView | null = null;
   #generation = 0;
-  #isAlert = false;
+  #pace: WatchPace = 'alert';
   #signTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -86,14 +87,14 @@ export class SentinelWatch {
     return this.views.some((view) => view.flags.has('failover_in_progress'));
   }
 
-  /** Whether there was a sign of a failover just now, or the finder looks for a primary. */
-  get isAlert(): boolean {
-    return this.#isAlert || this.#signTimer !== undefined;
+  /** How closely to look; closer for a while after a sign of a failover. */
+  get pace(): WatchPace {
+    return this.#signTimer === undefined ? this.#pace : 'alert';
   }
 
-  set isAlert(isAlert: boolean) {
-    this.#isAlert = isAlert;
-    this.#spreadAlert();
+  set pace(pace: WatchPace) {
+    this.#pace = pace;
+    this.#spreadPace();
   }
 
   /** Asks all Sentinels at the same time; resolves with what those say that answered in time. */
@@ -119,7 +120,7 @@ export class SentinelWatch {
     const key = addressKey(address);
     if (this.#isClosed || this.#peers.has(key)) return;
     const peer = new SentinelPeer(address, this.options, this.#listener);
-    peer.isAlert = this.isAlert;
+    peer.pace = this.pace;
     this.#peers.set(key, peer);
   }
 
@@ -169,15 +170,15 @@ export class SentinelWatch {
     clearTimeout(this.#signTimer);
     this.#signTimer = setTimeout(() => {
       this.#signTimer = undefined;
-      this.#spreadAlert();
+      this.#spreadPace();
       this.onChange();
     }, ALERT_AFTER_SIGN_MS);
-    this.#spreadAlert();
+    this.#spreadPace();
     this.onChange();
   }
 
-  #spreadAlert(): void {
-    for (const peer of this.#peers.values()) peer.isAlert = this.isAlert;
+  #spreadPace(): void {
+    for (const peer of this.#peers.values()) peer.pace = this.pace;
   }
 }
 

@@ -1,5 +1,5 @@
+import type { FailoverReport } from '../../lib/core/session-link-events.js';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FailoverReport } from '../../lib/core/session-link.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startSentinelTopology, type SentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 import { linkKeeper, sentinelOptions, startWorkload } from './redis-link.support.js';

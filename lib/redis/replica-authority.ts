@@ -1,0 +1,58 @@
+import { addressKey } from './node-address.js';
+import type { PrimaryNode } from './primary-node.js';
+import type { WatchPace } from './watch-pace.js';
+
+/** What a primary without some of its replicas has to be proven of. @internal */
+export interface LoneClaim {
+  /** `host:port`, as the primary names them, of the replicas that lack a change. */
+  readonly missing: ReadonlySet<string>;
+  /** The proof must be newer than this, on the clock of `performance.now()`. */
+  readonly sinceAt: number;
+  /** Since when they have been missing, on the same clock. */
+  readonly missingSinceAt: number;
+}
+
+/**
+ * Knows which replicas must have a change before it counts as replicated, and when the lack of one is no reason to wait.
+ *
+ * @internal
+ */
+export interface ReplicaAuthority {
+  /** `host:port`, as the primary names them, of the replicas that could be promoted. */
+  required(node: PrimaryNode): ReadonlySet<string>;
+  /** Whether it is proven that none of the missing replicas has been promoted. */
+  isLone(node: PrimaryNode, claim: LoneClaim): boolean;
+  /**
+   * Whether somebody who was entitled to has promoted the node a moment ago, though not all have heard of it. That may be
+   * taken back, if the one who did it is lost as well.
+   */
+  isElected(node: PrimaryNode): boolean;
+  /** How closely to look from now on. */
+  watch(pace: WatchPace): void;
+}
+
+/**
+ * Without Sentinel: the replicas that are connected must have a change. One that has left counts no more, since nobody can be
+ * asked whether an operator has promoted it: a promotion by hand can lose what the primary acknowledged alone meanwhile.
+ *
+ * @internal
+ */
+export class ConnectedReplicas implements ReplicaAuthority {
+  required(node: PrimaryNode): ReadonlySet<string> {
+    return new Set(node.report?.replicas.map((replica) => addressKey(replica.address)));
+  }
+
+  isLone(node: PrimaryNode, { missing, sinceAt }: LoneClaim): boolean {
+    if (!node.report || node.report.askedAt < sinceAt) return false;
+    const connected = this.required(node);
+    return [...missing].every((key) => !connected.has(key));
+  }
+
+  isElected(): boolean {
+    return false;
+  }
+
+  watch(): void {
+    // The primary itself is asked anyway.
+  }
+}
