@@ -129,9 +129,11 @@ function tarballFaults() {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
   const output = execFileSync(npm, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  const parsed = JSON.parse(output);
-  /** @type {{ size: number, unpackedSize: number, files: { path: string }[] }} */
-  const [pack] = Array.isArray(parsed) ? parsed : Object.values(parsed);
+  // One element; an array or an object, as npm's version has it.
+  /** @type {{ size: number, unpackedSize: number, files: { path: string }[] }[]} */
+  const packs = Object.values(JSON.parse(output));
+  const pack = packs[0];
+  if (pack === undefined) return ['npm pack has packed nothing'];
   const paths = new Set(pack.files.map(({ path }) => path));
   return [
     ...[...paths].filter((path) => !SHIPPED.test(path)).map((path) => `${path} must not be shipped`),

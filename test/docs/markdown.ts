@@ -43,7 +43,7 @@ export function codeBlocksOf({ path, text }: Page): readonly CodeBlock[] {
   let before = '';
   for (const [index, line] of text.split('\n').entries()) {
     const fence = /^\s*(```+|~~~+)\s*(\S*)/.exec(line);
-    if (open !== undefined && line.trim() === open.fence) {
+    if (open?.fence === line.trim()) {
       blocks.push({ language: open.language, text: open.lines.join('\n'), line: open.line, context: open.context });
       [open, before] = [undefined, ''];
     } else if (open !== undefined) {
