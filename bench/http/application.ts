@@ -27,8 +27,8 @@ export class BenchController {
   @Get('read')
   read(@Req() { session }: BenchRequest): object {
     served.count += 1;
-    const { user, cart } = session?.user ? session : templateOf(0);
-    return { name: user?.name, lines: cart?.length };
+    const { user, cart, visits } = session?.user ? session : templateOf(0);
+    return { name: user?.name, lines: cart?.length, visits };
   }
 
   /** One field of an established session changes. */

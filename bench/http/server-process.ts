@@ -23,9 +23,10 @@ const START_TIMEOUT_MS = 20_000;
 /**
  * Starts a fresh process on the server's core.
  *
+ * @param options.isQuiet - what it printed is not shown: where it is meant to be in trouble
  * @throws VariantMissingError when it refuses to start
  */
-export async function startServer(settings: ServerSettings): Promise<ServerProcess> {
+export async function startServer(settings: ServerSettings, { isQuiet = false } = {}): Promise<ServerProcess> {
   const child = spawnChild(process.execPath, ['--import', 'tsx/esm', SERVER, JSON.stringify(settings)], {
     prefix: pinnedTo(SERVER_CORE),
     ipc: true,
@@ -76,7 +77,7 @@ export async function startServer(settings: ServerSettings): Promise<ServerProce
       const killer = setTimeout(() => child.kill('SIGKILL'), 5_000);
       await exited;
       clearTimeout(killer);
-      if (output !== '') process.stderr.write(`[${settings.variant}] ${output}`);
+      if (output !== '' && !isQuiet) process.stderr.write(`[${settings.variant}] ${output}`);
     },
   };
 }

@@ -43,6 +43,7 @@ const SECRET = 'a secret of the bench that is long enough';
 /** The same life for everybody. */
 const IDLE_SECONDS = 1_200;
 
+/** What the HTTP bench compares. */
 export const VARIANTS: readonly Variant[] = [
   { name: 'none', label: 'no session', uses: 'nothing', install: async () => ({}) },
   {
@@ -104,8 +105,23 @@ export const VARIANTS: readonly Variant[] = [
   },
 ];
 
+/** Only for the failover bench: the peer with ioredis's own Sentinel support, as its documentation shows it. */
+const SENTINEL_PEER: Variant = {
+  name: 'connect-redis-8-sentinel',
+  label: 'connect-redis 8.1 + ioredis 6, Sentinel',
+  uses: 'sentinel',
+  install: async ({ sentinel }) => {
+    if (!sentinel) throw new Error('the variant needs Sentinels');
+    const { RedisStore } = await import('connect-redis-8');
+    const client = new Redis({ sentinels: [...sentinel.sentinels], name: sentinel.name });
+    // Without a listener ioredis prints every error.
+    client.on('error', () => undefined);
+    return { ...withStore(new RedisStore({ client, ttl: IDLE_SECONDS })), close: () => client.disconnect() };
+  },
+};
+
 export function variantNamed(name: string): Variant {
-  const variant = VARIANTS.find((candidate) => candidate.name === name);
+  const variant = [...VARIANTS, SENTINEL_PEER].find((candidate) => candidate.name === name);
   if (!variant) throw new Error(`no variant "${name}"; there are ${VARIANTS.map((known) => known.name).join(', ')}`);
   return variant;
 }
