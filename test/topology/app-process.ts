@@ -20,6 +20,8 @@ export interface AppProcess {
   /** Unhandled rejections, uncaught exceptions and listener leaks so far. */
   readonly unhandled: readonly string[];
   readonly log: string;
+  /** Settles when the process has ended. */
+  readonly exited: Promise<void>;
   /** @throws Error when there is no response within `timeoutMs` (45 s) or the connection breaks */
   call(method: 'GET' | 'POST', path: string, options?: AppCallOptions): Promise<AppResponse>;
   /** Sends a command; resolves with the answer of that type where there is one. */
@@ -67,6 +69,7 @@ export async function startApp(name: string, options: FaultAppOptions, prefix?: 
     name,
     linkEvents,
     unhandled,
+    exited,
     get log() {
       return log.join('');
     },

@@ -120,9 +120,15 @@ process.on('message', (command: FaultAppCommand) => {
       tell({ type: 'memory', rssBytes: process.memoryUsage().rss, heapBytes: process.memoryUsage().heapUsed });
       break;
     case 'close':
+      // Connections that the workload keeps open are not what is to be seen here.
+      app.getHttpServer().keepAliveTimeout = 1;
       void app.close().then(() => {
-        // What is left is this channel and the pipes that a child process has.
-        setTimeout(() => tell({ type: 'closed', resources: process.getActiveResourcesInfo() }), 50);
+        // A destroyed socket, or a connection attempt that was given up, is listed for some turns of the event loop.
+        setTimeout(() => {
+          tell({ type: 'closed', resources: process.getActiveResourcesInfo() });
+          // Without this channel nothing may keep the process alive.
+          process.disconnect();
+        }, 100);
       });
       break;
   }

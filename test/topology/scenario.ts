@@ -1,6 +1,6 @@
+import type { FailoverReport } from '../../lib/core/session-link-events.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { FailoverReport } from '../../lib/core/session-link.js';
 import { check, countDifferences, type Verdict } from './checker.js';
 import { FaultLab, type FaultLabOptions } from './fault-lab.js';
 import { readTruth, type Truth } from './truth.js';
