@@ -1,6 +1,6 @@
 import type { Store } from 'express-session';
 import { RequestSession } from './request-session.js';
-import type { CycleRequest } from './request-session.js';
+import type { CycleRequest } from './cycle-request.js';
 import { equipSession } from './session-methods.js';
 
 type Generate = (request: CycleRequest) => void;

@@ -1,26 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { Cookie, Store } from 'express-session';
 import { SessionReadonlyError } from '../errors/session-readonly.error.js';
+import type { CycleRequest } from './cycle-request.js';
 import type { SessionAccessMode } from './session-access.decorator.js';
 import { snapshotOf } from './session-snapshot.js';
 import type { SessionSnapshot } from './session-snapshot.js';
 import type { LiveSession } from './session.types.js';
-
-/** Takes the outcome of a store's call. @internal */
-export type Done = (error?: Error) => void;
+import { StoreCalls, promised, thrownBy } from './store-calls.js';
+import type { Done } from './store-calls.js';
 
 const REQUEST_SESSION = Symbol.for('nestjs-ha-session:request-session');
 
-/** A raw request as express-session and its hosts dress it. @internal */
-export interface CycleRequest extends IncomingMessage {
-  session?: LiveSession | null;
-  sessionID?: string;
-  sessionStore?: Store;
-  originalUrl?: string;
-  /** Express: whether the client's connection is secure, proxies considered. */
-  secure?: boolean;
-  /** Fastify, by its middleware engine: the same as `https` or `http`. */
-  protocol?: string;
+interface KnownRequest extends CycleRequest {
   [REQUEST_SESSION]?: RequestSession;
 }
 
@@ -69,8 +60,7 @@ export class RequestSession {
   private isTouchOwed: boolean;
   /** The id of a session that must end and has not yet. */
   private unended: string | undefined;
-  private running = 0;
-  private readonly whenIdle: (() => void)[] = [];
+  private readonly calls = new StoreCalls();
 
   constructor(private readonly start: RequestSessionStart) {
     this.request = start.request;
@@ -80,12 +70,12 @@ export class RequestSession {
     this.initialCookie = session.cookie;
     this.isTouchOwed = start.isLoaded;
     if (start.isLoaded) this.remember(session);
-    this.request[REQUEST_SESSION] = this;
+    (this.request as KnownRequest)[REQUEST_SESSION] = this;
   }
 
   /** That of a raw request, or `undefined` when no cycle covers it. */
   static of(request: IncomingMessage): RequestSession | undefined {
-    return (request as CycleRequest)[REQUEST_SESSION];
+    return (request as KnownRequest)[REQUEST_SESSION];
   }
 
   /** Whether the store has been given a session under an id that the request did not bring. */
@@ -107,7 +97,7 @@ export class RequestSession {
 
   /** Loads the session anew, and stores it from now on only while `owner` holds its lock. */
   async enterExclusive(owner: string): Promise<void> {
-    const before = this.request.session as LiveSession;
+    const before = this.request.session ?? this.start.session;
     await promised((done) => {
       this.reload(before, (error) => {
         // The one before ended it: this request goes on with a new one, as it would have without waiting.
@@ -132,7 +122,7 @@ export class RequestSession {
       snapshot = this.snapshot(session);
       this.store.set(session.id, session, stored);
     };
-    this.run(call, (error) => {
+    this.calls.run(call, (error) => {
       this.failure = error;
       if (error === undefined && this.request.session === session) this.known = { session, snapshot };
       done(error);
@@ -166,7 +156,7 @@ export class RequestSession {
         loaded((error ?? undefined) as Error | undefined);
       });
     };
-    this.run(call, (error) => {
+    this.calls.run(call, (error) => {
       if (error !== undefined) {
         done(error);
         return;
@@ -190,10 +180,13 @@ export class RequestSession {
    * cannot be written.
    */
   settle(): Promise<void> | undefined {
-    if (this.running === 0) return this.write();
-    return new Promise<void>((resolve) => {
-      this.whenIdle.push(resolve);
-    }).then(() => this.write());
+    const idle = this.calls.idle();
+    return idle ? idle.then(() => this.write()) : this.write();
+  }
+
+  /** Waits for what is under way, however it ends. `undefined`: nothing is. */
+  idle(): Promise<void> | undefined {
+    return this.calls.idle();
   }
 
   private write(): Promise<void> | undefined {
@@ -210,7 +203,9 @@ export class RequestSession {
       return this.writeSession(session);
     } catch (error) {
       this.failure = error;
-      return Promise.reject(error as Error);
+      return promised((done) => {
+        done(error as Error);
+      });
     }
   }
 
@@ -227,7 +222,7 @@ export class RequestSession {
         this.isTouchOwed = false;
         // A deadline that could not be moved is no reason to fail a request that changed nothing.
         return promised((done) => {
-          this.run((touched) => this.store.touch?.(session.id, session, touched), done);
+          this.calls.run((touched) => this.store.touch?.(session.id, session, touched), done);
         }).catch(ignore);
     }
   }
@@ -255,7 +250,7 @@ export class RequestSession {
   private end(sid: string, done: Done, graceMs = 0): void {
     const { store } = this;
     this.unended = sid;
-    this.run(
+    this.calls.run(
       (ended) => {
         if (graceMs > 0 && isInspecting(store)) store.rotate(sid, graceMs, ended);
         else store.destroy(sid, ended);
@@ -269,29 +264,6 @@ export class RequestSession {
         done(error);
       },
     );
-  }
-
-  /** One call of the store; also what it throws ends in `done`, once. */
-  private run(call: (done: Done) => void, done: Done): void {
-    let isDone = false as boolean;
-    this.running += 1;
-    const finish = (error?: unknown): void => {
-      if (isDone) return;
-      isDone = true;
-      this.running -= 1;
-      try {
-        done((error ?? undefined) as Error | undefined);
-      } finally {
-        if (this.running === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
-      }
-    };
-    try {
-      call(finish);
-    } catch (error) {
-      // What `done` throws is its caller's error.
-      if (isDone) throw error;
-      finish(error);
-    }
   }
 
   private remember(session: LiveSession): void {
@@ -312,24 +284,6 @@ function restartMaxAge(session: LiveSession): void {
 
 function isInspecting(store: Store): store is InspectingStore {
   return 'pending' in store && typeof store.pending === 'function';
-}
-
-function promised(call: (done: Done) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    call((error) => {
-      if (error === undefined) resolve();
-      else reject(error);
-    });
-  });
-}
-
-function thrownBy(action: () => void): Error | undefined {
-  try {
-    action();
-    return undefined;
-  } catch (error) {
-    return error as Error;
-  }
 }
 
 function ignore(): void {

@@ -36,8 +36,8 @@ export class SessionCommitInterceptor implements NestInterceptor {
   }
 
   private commit(requestSession: RequestSession, response: ServerResponse, value: unknown): Observable<unknown> {
-    // A response that is on its way, or held, commits itself.
-    const work = response.headersSent ? undefined : requestSession.settle();
+    // A response that is on its way, or held, commits itself; a lock around this interceptor must outlast that.
+    const work = response.headersSent ? requestSession.idle() : requestSession.settle();
     return work ? from(work).pipe(map(() => value)) : of(value);
   }
 }

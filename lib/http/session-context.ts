@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import type { SessionData } from 'express-session';
 import { RequestSession } from './request-session.js';
-import type { CycleRequest } from './request-session.js';
+import type { CycleRequest } from './cycle-request.js';
 import type { LiveSession } from './session.types.js';
 
 /**

@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import session from 'express-session';
 import type { CookieOptions } from 'express-session';
 import type { SessionCookieOptions } from '../options/session.options.js';
-import type { CycleRequest } from './request-session.js';
+import type { CycleRequest } from './cycle-request.js';
 
 /**
  * Whether a cookie with this path is meant for this request: RFC 6265 section 5.1.4. express-session compares the beginning of

@@ -10,7 +10,7 @@ import type { ResponseCommit, ResponseMethods } from './commit-before-respond.js
 import { viewStore } from './cycle-store.js';
 import type { CycleStore } from './cycle-store.js';
 import { RequestSession } from './request-session.js';
-import type { CycleRequest } from './request-session.js';
+import type { CycleRequest } from './cycle-request.js';
 import {
   cookiePathMatches,
   forwardedProtocolOf,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { CycleRequest } from './request-session.js';
+import type { CycleRequest } from './cycle-request.js';
 
 /** What is used of a Fastify instance. */
 interface FastifyLike {

@@ -1,5 +1,5 @@
 import { RequestSession } from './request-session.js';
-import type { Done } from './request-session.js';
+import type { Done } from './store-calls.js';
 import type { LiveSession } from './session.types.js';
 
 type Callback = (error: unknown) => void;

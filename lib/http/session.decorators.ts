@@ -3,7 +3,7 @@ import { Inject, createParamDecorator } from '@nestjs/common';
 import type { SessionData } from 'express-session';
 import { SESSION_REDIS } from '../core/session.tokens.js';
 import { SessionMissingError } from '../errors/session-missing.error.js';
-import type { CycleRequest } from './request-session.js';
+import type { CycleRequest } from './cycle-request.js';
 import type { LiveSession } from './session.types.js';
 
 type ParameterOf<Target, Key extends keyof Target, Index extends number> = Target[Key] extends (

@@ -8,7 +8,7 @@ import { SessionModule } from 'nestjs-ha-session';
 import type { SessionModuleOptions } from 'nestjs-ha-session';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { CycleRequest } from '../../lib/http/request-session.js';
+import type { CycleRequest } from '../../lib/http/cycle-request.js';
 import { startHttpApp } from '../support/http-app.js';
 import type { HttpApp } from '../support/http-app.js';
 import { ScriptedStore } from '../support/scripted-store.js';

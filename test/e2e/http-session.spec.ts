@@ -6,7 +6,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { SessionUnavailableError } from '../../lib/errors/session-unavailable.error.js';
-import type { CycleRequest } from '../../lib/http/request-session.js';
+import type { CycleRequest } from '../../lib/http/cycle-request.js';
 import { SessionContext } from '../../lib/http/session-context.js';
 import { createSessionCycle } from '../../lib/http/session-cycle.js';
 import { CurrentSession, SessionId, SessionValue } from '../../lib/http/session.decorators.js';
