@@ -42,6 +42,11 @@ export default tseslint.config(
       // express-session's contract, and ours: a callback or, without one, a promise.
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { inheritedMethods: false } }],
       '@typescript-eslint/no-invalid-void-type': 'off',
+      '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],
+      // Nest's options and express-session's cookies are classes that everybody writes as literals.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+      // It asks for the `!` that no-non-null-assertion forbids.
+      '@typescript-eslint/non-nullable-type-assertion-style': 'off',
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },
   },
@@ -106,9 +111,9 @@ export default tseslint.config(
       ],
       'jsdoc/require-description': [
         'error',
-        { contexts: ['any'], exemptedBy: ['internal', 'inheritDoc', 'defaultValue', 'unit'] },
+        { contexts: ['any'], exemptedBy: ['internal', 'inheritDoc', 'defaultValue', 'unit', 'returns', 'param'] },
       ],
-      'jsdoc/check-param-names': 'error',
+      'jsdoc/check-param-names': ['error', { checkDestructured: false, disableMissingParamChecks: true }],
       'jsdoc/check-tag-names': ['error', { definedTags: OWN_TAGS }],
       'jsdoc/check-alignment': 'error',
       'jsdoc/empty-tags': ['error', { tags: ['public', 'internal'] }],
@@ -116,7 +121,10 @@ export default tseslint.config(
       'jsdoc/no-types': 'error',
       'jsdoc/no-bad-blocks': 'error',
       'jsdoc/no-blank-block-descriptions': 'error',
-      'jsdoc/require-throws': ['error', { contexts: ['ExportNamedDeclaration > FunctionDeclaration'] }],
+      'jsdoc/require-throws': [
+        'error',
+        { contexts: ['ExportNamedDeclaration > FunctionDeclaration'], exemptedBy: ['internal', 'inheritDoc'] },
+      ],
     },
   },
   {
