@@ -3,6 +3,7 @@
  * It takes its options from the environment and talks to the lab over the IPC channel.
  */
 import 'reflect-metadata';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Body, Controller, Get, Inject, Module, Optional, Post, Req, UnauthorizedException, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -122,14 +123,17 @@ process.on('message', (command: FaultAppCommand) => {
     case 'close':
       // Connections that the workload keeps open are not what is to be seen here.
       app.getHttpServer().keepAliveTimeout = 1;
-      void app.close().then(() => {
+      void app
+        .close()
         // A destroyed socket, or a connection attempt that was given up, is listed for some turns of the event loop.
-        setTimeout(() => {
-          tell({ type: 'closed', resources: process.getActiveResourcesInfo() });
-          // Without this channel nothing may keep the process alive.
-          process.disconnect();
-        }, 100);
-      });
+        .then(() => delay(100))
+        .then(() => {
+          setImmediate(() => {
+            tell({ type: 'closed', resources: process.getActiveResourcesInfo() });
+            // Without this channel nothing may keep the process alive.
+            process.disconnect();
+          });
+        });
       break;
   }
 });
