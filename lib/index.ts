@@ -1,7 +1,7 @@
 export { SESSION_OPTIONS, SESSION_REDIS, SESSION_STORE } from './core/session.tokens.js';
 export type { SessionEvent, SessionEventListener } from './core/session-events.js';
-export type { FailoverReport, SessionLinkInspection, SessionLinkStatus } from './core/session-link.js';
-export type { SessionLinkEvents } from './core/session-link-events.js';
+export type { SessionLinkInspection, SessionLinkStatus } from './core/session-link.js';
+export type { FailoverReport, SessionLinkEvents } from './core/session-link-events.js';
 export { SessionConfigurationError } from './errors/session-configuration.error.js';
 export type { SessionConfigurationFault } from './errors/session-configuration.error.js';
 export { SessionConflictError } from './errors/session-conflict.error.js';

@@ -51,7 +51,9 @@ export class SessionEvents implements OnApplicationBootstrap {
   /** @internal */
   onApplicationBootstrap(): void {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    const instances = new Set(wrappers.filter((wrapper) => wrapper.isDependencyTreeStatic()).map(({ instance }) => instance as unknown));
+    const instances = new Set(
+      wrappers.filter((wrapper) => wrapper.isDependencyTreeStatic()).map(({ instance }) => instance as unknown),
+    );
     for (const instance of instances) if (typeof instance === 'object' && instance !== null) this.subscribe(instance);
   }
 
@@ -77,7 +79,10 @@ export class SessionEvents implements OnApplicationBootstrap {
     try {
       await method.call(instance, event);
     } catch (error) {
-      this.logger.error(`A handler of the session event "${event.type}" failed`, error instanceof Error ? error.stack : String(error));
+      this.logger.error(
+        `A handler of the session event "${event.type}" failed`,
+        error instanceof Error ? error.stack : String(error),
+      );
     }
   }
 }

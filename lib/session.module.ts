@@ -2,7 +2,13 @@ import type { DynamicModule, MiddlewareConsumer, NestModule, OnApplicationShutdo
 import { Inject, Module, RequestMethod } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
-import { SESSION_LINK, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import {
+  SESSION_LINK,
+  SESSION_OPTIONS,
+  SESSION_REDIS,
+  SESSION_REPOSITORY,
+  SESSION_STORE,
+} from './core/session.tokens.js';
 import type { SessionLink } from './core/session-link.js';
 import { SessionContext } from './http/session-context.js';
 import type { SessionCycle } from './http/session-cycle.js';
@@ -60,7 +66,10 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
 
   private static register(
     providers: NonNullable<DynamicModule['providers']>,
-    { isGlobal = true, imports = [] }: SessionModuleRegistration & { readonly imports?: DynamicModule['imports'] | undefined },
+    {
+      isGlobal = true,
+      imports = [],
+    }: SessionModuleRegistration & { readonly imports?: DynamicModule['imports'] | undefined },
   ): DynamicModule {
     return {
       module: SessionModule,
@@ -84,7 +93,9 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
   configure(consumer: MiddlewareConsumer): void {
     const { exclude, forRoutes } = this.options;
     const proxy = consumer.apply(this.cycle);
-    (exclude.length > 0 ? proxy.exclude(...exclude) : proxy).forRoutes(...(forRoutes.length > 0 ? forRoutes : [EVERY_ROUTE]));
+    (exclude.length > 0 ? proxy.exclude(...exclude) : proxy).forRoutes(
+      ...(forRoutes.length > 0 ? forRoutes : [EVERY_ROUTE]),
+    );
   }
 
   /** Lets saves under way finish, then closes the connections this module opened; never those it was given. @internal */

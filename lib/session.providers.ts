@@ -2,7 +2,14 @@ import type { Provider } from '@nestjs/common';
 import { Logger } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import type { Store } from 'express-session';
-import { SESSION_LINK, SESSION_LOCKS, SESSION_OPTIONS, SESSION_REDIS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import {
+  SESSION_LINK,
+  SESSION_LOCKS,
+  SESSION_OPTIONS,
+  SESSION_REDIS,
+  SESSION_REPOSITORY,
+  SESSION_STORE,
+} from './core/session.tokens.js';
 import type { SessionEvent } from './core/session-events.js';
 import type { SessionLink } from './core/session-link.js';
 import { SessionAccessInterceptor } from './http/session-access.interceptor.js';
@@ -74,7 +81,11 @@ export const sessionProviders: Provider[] = [
   },
   {
     provide: SESSION_STORE,
-    useFactory: (options: ResolvedSessionOptions, repository: SessionRepository | null, events: SessionEvents): Store => {
+    useFactory: (
+      options: ResolvedSessionOptions,
+      repository: SessionRepository | null,
+      events: SessionEvents,
+    ): Store => {
       const onEvent = (event: SessionEvent): void => {
         events.emit(event);
       };
@@ -90,8 +101,10 @@ export const sessionProviders: Provider[] = [
   },
   {
     provide: SESSION_LOCKS,
-    useFactory: ({ lockTimeoutMs }: ResolvedSessionOptions, repository: SessionRepository | null): SessionLocks | null =>
-      repository && new SessionLocks(repository, lockTimeoutMs),
+    useFactory: (
+      { lockTimeoutMs }: ResolvedSessionOptions,
+      repository: SessionRepository | null,
+    ): SessionLocks | null => repository && new SessionLocks(repository, lockTimeoutMs),
     inject: [SESSION_OPTIONS, SESSION_REPOSITORY],
   },
   // In this order: a lock is held until the session is stored.

@@ -7,6 +7,7 @@ import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
 import { SessionEvents } from './session.events.js';
+import { promised } from './store/callback.js';
 import type { SessionRepository } from './store/session-repository.js';
 
 /** One session of a user, for him or an administrator to see. @public */
@@ -68,7 +69,7 @@ export class SessionService {
    * `undefined` outside of a request, on a route that the module does not cover, and after `destroy`.
    */
   current<T extends object = SessionData>(): (Session & Partial<T>) | undefined {
-    return this.context.current<T>() as (Session & Partial<T>) | undefined;
+    return this.context.current<T>();
   }
 
   /**
@@ -79,7 +80,9 @@ export class SessionService {
    */
   async regenerate({ keep = [], graceMs = 0 }: RegenerateOptions = {}): Promise<Session & Partial<SessionData>> {
     const session = this.requireCurrent('regenerate()');
-    const kept = Object.entries(session).filter(([name]) => name !== 'cookie' && (keep === 'all' || keep.includes(name)));
+    const kept = Object.entries(session).filter(
+      ([name]) => name !== 'cookie' && (keep === 'all' || keep.includes(name)),
+    );
     await this.context.regenerate(graceMs);
     return Object.assign(this.requireCurrent('regenerate()'), Object.fromEntries(kept));
   }
@@ -90,16 +93,10 @@ export class SessionService {
    * @throws SessionUnavailableError when it could not be ended; the response will try again, or fail.
    */
   async destroy(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const session = this.current();
-      if (!session) {
-        resolve();
-        return;
-      }
-      session.destroy((error: unknown) => {
-        if (error) reject(error as Error);
-        else resolve();
-      });
+    const session = this.current();
+    if (!session) return;
+    await promised<void>((done) => {
+      session.destroy(done);
     });
   }
 
@@ -113,12 +110,8 @@ export class SessionService {
     if (this.repository) return this.repository.count();
     const { store } = this;
     if (!store.length) throw new SessionUnsupportedError('count()', 'a `store` with a `length` method');
-    return new Promise((resolve, reject) => {
-      store.length?.((error: unknown, count) => {
-        if (error) reject(error as Error);
-        else resolve(count ?? 0);
-      });
-    });
+    const count = await promised<number>((done) => store.length?.(done));
+    return count ?? 0;
   }
 
   /**
@@ -179,7 +172,8 @@ export class SessionService {
 
   private requireCurrent(what: string): Session & Partial<SessionData> {
     const session = this.current();
-    if (!session) throw new Error(`${what} needs a request with a session: is this route covered by the module's \`forRoutes\`?`);
+    if (!session)
+      throw new Error(`${what} needs a request with a session: is this route covered by the module's \`forRoutes\`?`);
     return session;
   }
 

@@ -27,7 +27,8 @@ export function parseHeader(file: string, text: string): ScriptHeader {
   };
   const title = /^--- ([a-z-]+): (.+)$/m.exec(text) ?? fail('the first line must be `--- name: what it does`');
   const tags = [...text.matchAll(/^-- @(\w+) *(.*)$/gm)].map(([, tag = '', rest = '']) => ({ tag, rest }));
-  const names = (tag: string) => tags.filter((entry) => entry.tag === tag).map(({ rest }) => rest.split(/\s+/)[0] ?? '');
+  const names = (tag: string) =>
+    tags.filter((entry) => entry.tag === tag).map(({ rest }) => rest.split(/\s+/)[0] ?? '');
   const unknown = tags.find(({ tag }) => !['write', 'read', 'key', 'arg', 'reply'].includes(tag));
   if (unknown) fail(`unknown tag @${unknown.tag}`);
   if (`${title[1] ?? ''}.lua` !== file) fail(`the header names it ${title[1] ?? ''}`);
@@ -37,9 +38,11 @@ export function parseHeader(file: string, text: string): ScriptHeader {
   if (keys.length === 0) fail('name its keys by @key');
   if (replies.length === 0) fail('name its replies by @reply');
   if (isWrite && args[0] !== 'notAfterMs') fail('a script that writes takes notAfterMs first');
-  const highest = (array: string) => Math.max(0, ...[...text.matchAll(new RegExp(`${array}\\[(\\d+)\\]`, 'g'))].map((m) => Number(m[1])));
+  const highest = (array: string) =>
+    Math.max(0, ...[...text.matchAll(new RegExp(`${array}\\[(\\d+)\\]`, 'g'))].map((m) => Number(m[1])));
   if (highest('KEYS') !== keys.length) fail(`the header names ${keys.length} keys, the text uses ${highest('KEYS')}`);
-  if (highest('ARGV') > args.length) fail(`the header names ${args.length} arguments, the text uses ${highest('ARGV')}`);
+  if (highest('ARGV') > args.length)
+    fail(`the header names ${args.length} arguments, the text uses ${highest('ARGV')}`);
   return { name: title[1] ?? '', summary: title[2] ?? '', isWrite, keys, args, replies };
 }
 

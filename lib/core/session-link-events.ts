@@ -1,4 +1,22 @@
-import type { FailoverReport } from './session-link.js';
+/** A change of primary as this process saw it. @public */
+export interface FailoverReport {
+  /** `host:port` left. */
+  readonly from: string | null;
+  /** `host:port` in use now. */
+  readonly to: string;
+  /** When the new primary was usable, epoch milliseconds of this process. */
+  readonly atMs: number;
+  /** From the last good answer of the old primary until its loss was noticed, in milliseconds. */
+  readonly noticedMs: number;
+  /** From the loss until the new primary was usable, in milliseconds. */
+  readonly durationMs: number;
+  /** Operations that waited meanwhile. */
+  readonly held: number;
+  /** Operations that were sent a second time. */
+  readonly replayed: number;
+  /** Whether changes were acknowledged by a lone primary afterwards. */
+  readonly degraded: boolean;
+}
 
 /** Events of the link to Redis: one per happening, never one per retry. @public */
 export interface SessionLinkEvents {

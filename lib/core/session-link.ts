@@ -1,5 +1,5 @@
 import type { Script } from './script.js';
-import type { SessionLinkEvents } from './session-link-events.js';
+import type { FailoverReport, SessionLinkEvents } from './session-link-events.js';
 
 /**
  * One command for the logical primary.
@@ -36,26 +36,6 @@ export interface SessionLinkStatus {
   readonly waiting: number;
   /** What the last failover looked like from here, or `null`. */
   readonly lastFailover: FailoverReport | null;
-}
-
-/** A change of primary as this process saw it. @public */
-export interface FailoverReport {
-  /** `host:port` left. */
-  readonly from: string | null;
-  /** `host:port` in use now. */
-  readonly to: string;
-  /** When the new primary was usable, epoch milliseconds of this process. */
-  readonly atMs: number;
-  /** From the last good answer of the old primary until its loss was noticed, in milliseconds. */
-  readonly noticedMs: number;
-  /** From the loss until the new primary was usable, in milliseconds. */
-  readonly durationMs: number;
-  /** Operations that waited meanwhile. */
-  readonly held: number;
-  /** Operations that were sent a second time. */
-  readonly replayed: number;
-  /** Whether changes were acknowledged by a lone primary afterwards. */
-  readonly degraded: boolean;
 }
 
 /** What a health check asks the nodes themselves. Fields the server does not tell are `null`. @public */

@@ -8,6 +8,8 @@ export class SessionLimitError extends SessionError {
     /** How many the user may have. */
     readonly max: number,
   ) {
-    super(`This user has ${max} sessions already, as many as \`maxSessionsPerUser\` allows; nothing was stored. End one of them first.`);
+    super(
+      `This user has ${max} sessions already, as many as \`maxSessionsPerUser\` allows; nothing was stored. End one of them first.`,
+    );
   }
 }

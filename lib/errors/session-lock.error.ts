@@ -19,6 +19,8 @@ export class SessionLockLostError extends SessionError {
   override readonly code = 'SESSION_LOCK_LOST';
 
   constructor() {
-    super("The session's exclusive lock went to another request before this one was done; nothing was stored. Repeat the request.");
+    super(
+      "The session's exclusive lock went to another request before this one was done; nothing was stored. Repeat the request.",
+    );
   }
 }

@@ -7,7 +7,7 @@ export class SessionScriptError extends SessionError {
   constructor(script: string, reply: unknown) {
     super(
       `Script "${script}" gave an unexpected reply (${Array.isArray(reply) ? `${reply.length} elements` : typeof reply}). ` +
-        'See whether something between the application and Redis rewrites commands, or something else writes to the sessions\' keys.',
+        "See whether something between the application and Redis rewrites commands, or something else writes to the sessions' keys.",
     );
   }
 }

@@ -5,6 +5,8 @@ export class SessionUnsupportedError extends SessionError {
   override readonly code = 'SESSION_STORE_UNSUPPORTED';
 
   constructor(what: string, needs: string) {
-    super(`${what} needs ${needs}. The module was given a store of the application's own; use the option \`redis\` instead.`);
+    super(
+      `${what} needs ${needs}. The module was given a store of the application's own; use the option \`redis\` instead.`,
+    );
   }
 }

@@ -1,4 +1,5 @@
-import type { FailoverReport, SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
+import type { FailoverReport } from '../core/session-link-events.js';
+import type { SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
 
 /**
  * What a health check tells besides `status`.

@@ -18,7 +18,12 @@ export type SessionReply =
       readonly names: readonly string[];
     };
 
-/** Reads `[1, now, …]` or `[0, now, reason, …]`. @internal */
+/**
+ * Reads `[1, now, …]` or `[0, now, reason, …]`.
+ *
+ * @throws SessionScriptError when it is anything else.
+ * @internal
+ */
 export function sessionReply(script: Script, reply: unknown): SessionReply {
   if (!Array.isArray(reply) || typeof reply[1] !== 'number' || (reply[0] !== 0 && reply[0] !== 1)) {
     throw new SessionScriptError(script.name, reply);
@@ -29,16 +34,26 @@ export function sessionReply(script: Script, reply: unknown): SessionReply {
   return { done: false, reason, names };
 }
 
-/** Reads a whole number. @internal */
+/**
+ * Reads a whole number.
+ *
+ * @throws SessionScriptError when it is anything else.
+ * @internal
+ */
 export function numberReply(script: Script, reply: unknown): number {
   if (typeof reply !== 'number') throw new SessionScriptError(script.name, reply);
   return reply;
 }
 
-/** Reads a list of texts. @internal */
+/**
+ * Reads a list of texts.
+ *
+ * @throws SessionScriptError when it is anything else.
+ * @internal
+ */
 export function textsReply(script: Script, reply: unknown): readonly string[] {
   if (!Array.isArray(reply) || !reply.every((element) => typeof element === 'string')) {
     throw new SessionScriptError(script.name, reply);
   }
-  return reply as string[];
+  return reply;
 }

@@ -31,8 +31,12 @@ export function answer<T>(
 export function promised<T>(call: (callback: SessionStoreCallback<T>) => void): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     call((error, value) => {
-      if (error === null || error === undefined) resolve(value);
-      else reject(error as Error);
+      if (isFailure(error)) reject(error);
+      else resolve(value);
     });
   });
+}
+
+function isFailure(error: unknown): boolean {
+  return error !== null && error !== undefined;
 }

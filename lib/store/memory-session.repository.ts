@@ -2,7 +2,13 @@ import type { Clock } from '../core/clock.js';
 import { systemClock } from '../core/clock.js';
 import { storedId } from '../core/session-id.js';
 import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
-import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome } from './session-repository.js';
+import type {
+  CommitOutcome,
+  CreateOutcome,
+  SessionRepository,
+  StoredState,
+  TouchOutcome,
+} from './session-repository.js';
 
 interface MemorySession {
   readonly fields: Map<string, string>;
@@ -60,14 +66,20 @@ export class MemorySessionRepository implements SessionRepository {
     if ((this.tombstones.get(key) ?? 0) > this.clock.nowMs()) return Promise.resolve({ outcome: 'ended' });
     const evicted = this.makeRoom(change);
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
-    return Promise.resolve({ outcome: 'created', ...this.write(key, this.blank(), change), evicted, expired: this.told() });
+    return Promise.resolve({
+      outcome: 'created',
+      ...this.write(key, this.blank(), change),
+      evicted,
+      expired: this.told(),
+    });
   }
 
   commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
     const key = keyOf(sid);
     const session = this.live(key);
     if (!session || session.isRotated) return Promise.resolve({ outcome: 'gone' });
-    if (change.owner !== undefined && this.holder(key) !== change.owner) return Promise.resolve({ outcome: 'lockLost' });
+    if (change.owner !== undefined && this.holder(key) !== change.owner)
+      return Promise.resolve({ outcome: 'lockLost' });
     const { expected } = change;
     const fields = [...change.set.keys(), ...change.remove].filter(
       (name) => expected && expected.get(name) !== session.fields.get(name),
@@ -243,7 +255,17 @@ export class MemorySessionRepository implements SessionRepository {
     const { fields, cookie, userId, about, createdAtMs, seenAtMs, latestMs } = session;
     const longestRemainingMs = latestMs - this.clock.nowMs();
     const copy = new Map(fields);
-    return { id, fields: copy, cookie, userId, about, createdAtMs, seenAtMs, longestRemainingMs, ...this.stateOf(session) };
+    return {
+      id,
+      fields: copy,
+      cookie,
+      userId,
+      about,
+      createdAtMs,
+      seenAtMs,
+      longestRemainingMs,
+      ...this.stateOf(session),
+    };
   }
 
   private bury(key: string): void {

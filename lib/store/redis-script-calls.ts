@@ -22,7 +22,11 @@ export class RedisScriptCalls {
   }
 
   /** A script that replies with texts. */
-  async texts(script: Script, keys: readonly string[], args: readonly (string | number)[] = []): Promise<readonly string[]> {
+  async texts(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[] = [],
+  ): Promise<readonly string[]> {
     return textsReply(script, await this.run(script, keys, args));
   }
 

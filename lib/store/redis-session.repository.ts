@@ -8,7 +8,13 @@ import * as scripts from '../scripts/scripts.generated.js';
 import { RedisScriptCalls } from './redis-script-calls.js';
 import { parseStoredSession } from './redis-session.record.js';
 import { RedisUserIndex } from './redis-user-index.js';
-import type { CommitOutcome, CreateOutcome, SessionRepository, StoredState, TouchOutcome } from './session-repository.js';
+import type {
+  CommitOutcome,
+  CreateOutcome,
+  SessionRepository,
+  StoredState,
+  TouchOutcome,
+} from './session-repository.js';
 
 /** How many sessions are asked for at a time when all are walked. */
 const PAGE_COUNT = 200;

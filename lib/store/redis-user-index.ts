@@ -3,7 +3,6 @@ import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
 import * as scripts from '../scripts/scripts.generated.js';
 import type { RedisScriptCalls } from './redis-script-calls.js';
 
-
 /** How long a place is kept for a session that is about to be stored; longer than any operation may take. */
 const RESERVATION_MS = 60_000;
 

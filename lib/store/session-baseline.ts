@@ -41,7 +41,12 @@ export class SessionBaseline {
   }
 
   /** The baseline of a session just created. */
-  static ofCreated(encoded: EncodedSession, userId: string | null, state: StoredState, longestMs: number): SessionBaseline {
+  static ofCreated(
+    encoded: EncodedSession,
+    userId: string | null,
+    state: StoredState,
+    longestMs: number,
+  ): SessionBaseline {
     const now = performance.now();
     return new SessionBaseline(encoded.fields, encoded.cookie, userId, now + state.remainingMs, now + longestMs);
   }
@@ -54,7 +59,13 @@ export class SessionBaseline {
 
   /** The same after a change: all of `encoded` is stored now. */
   written(encoded: EncodedSession, userId: string | null, state: StoredState): SessionBaseline {
-    return new SessionBaseline(encoded.fields, encoded.cookie, userId, performance.now() + state.remainingMs, this.latestMs);
+    return new SessionBaseline(
+      encoded.fields,
+      encoded.cookie,
+      userId,
+      performance.now() + state.remainingMs,
+      this.latestMs,
+    );
   }
 
   /** What of `encoded` is not stored yet. */

@@ -61,7 +61,7 @@ export function decodeSession(stored: StoredSession, nowMs: number): Record<stri
 function encodeField(name: string, value: unknown): string | undefined {
   let text: string | undefined;
   try {
-    text = JSON.stringify(value) as string | undefined;
+    text = jsonOf(value);
   } catch (cause) {
     const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : String(cause);
     throw new SessionSerializationError(name, reason, { cause });
@@ -69,6 +69,11 @@ function encodeField(name: string, value: unknown): string | undefined {
   // A filled Map or Set becomes `{}` without a word; only then is it worth a second look.
   if (text?.includes('{}')) refuseCollections(name, value);
   return text;
+}
+
+/** TypeScript's own type of `JSON.stringify` forgets what it makes of a function. */
+function jsonOf(value: unknown): string | undefined {
+  return JSON.stringify(value);
 }
 
 function refuseCollections(field: string, value: unknown): void {
@@ -90,7 +95,11 @@ function encodeCookie(cookie: unknown): EncodedCookie {
   const { expires, ...attributes } = plainCookie(cookie);
   const maxAgeMs = cookieMaxAgeMs(attributes, expires);
   // `expires` is a moment that every request moves; what is stored is the length, and the moment is made from it on load.
-  if (maxAgeMs !== null && typeof attributes['originalMaxAge'] !== 'number' && typeof attributes['maxAge'] !== 'number') {
+  if (
+    maxAgeMs !== null &&
+    typeof attributes['originalMaxAge'] !== 'number' &&
+    typeof attributes['maxAge'] !== 'number'
+  ) {
     attributes['originalMaxAge'] = maxAgeMs;
   }
   return { text: JSON.stringify(attributes), maxAgeMs };
@@ -98,7 +107,7 @@ function encodeCookie(cookie: unknown): EncodedCookie {
 
 function plainCookie(cookie: object): Record<string, unknown> {
   return 'toJSON' in cookie && typeof cookie.toJSON === 'function'
-    ? { ...(cookie.toJSON() as Record<string, unknown>) }
+    ? { ...(cookie as { toJSON(): Record<string, unknown> }).toJSON() }
     : { ...(cookie as Record<string, unknown>) };
 }
 
@@ -108,7 +117,8 @@ function cookieMaxAgeMs(attributes: Record<string, unknown>, expires: unknown): 
     if (typeof value === 'number' && !Number.isNaN(value)) return value;
   }
   if (expires === null || expires === undefined || attributes['originalMaxAge'] === null) return null;
-  const moment = expires instanceof Date ? expires.valueOf() : Date.parse(String(expires));
+  const moment =
+    expires instanceof Date ? expires.valueOf() : typeof expires === 'string' ? Date.parse(expires) : Number.NaN;
   return Number.isNaN(moment) ? null : moment - Date.now();
 }
 

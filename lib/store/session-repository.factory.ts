@@ -29,7 +29,9 @@ export function createRedisRepository(link: SessionLink, options: SessionReposit
 }
 
 /** The repository of an installation in this process. @internal */
-export function createMemoryRepository(options: Pick<SessionRepositoryOptions, 'absoluteTimeoutMs' | 'userLimit'>): SessionRepository {
+export function createMemoryRepository(
+  options: Pick<SessionRepositoryOptions, 'absoluteTimeoutMs' | 'userLimit'>,
+): SessionRepository {
   const { absoluteTimeoutMs, userLimit } = options;
   return new MemorySessionRepository({ absoluteTimeoutMs, userLimit, tombstoneMs: MIN_TOMBSTONE_MS });
 }

@@ -22,8 +22,7 @@ export interface SideEffects {
  * @internal
  */
 export type CreateOutcome =
-  | ({ readonly outcome: 'created' } & StoredState & SideEffects)
-  | { readonly outcome: 'exists' | 'ended' | 'refused' };
+  ({ readonly outcome: 'created' } & StoredState & SideEffects) | { readonly outcome: 'exists' | 'ended' | 'refused' };
 
 /**
  * `gone`: there is no such session any more; `lockLost`: the exclusive lock is another's by now; `conflict`: somebody else

@@ -31,7 +31,10 @@ export class SessionStore extends session.Store {
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */
   override get(sid: string): Promise<session.SessionData | undefined>;
   override get(sid: string, callback: SessionStoreCallback<session.SessionData>): void;
-  override get(sid: string, callback?: SessionStoreCallback<session.SessionData>): Promise<session.SessionData | undefined> | void {
+  override get(
+    sid: string,
+    callback?: SessionStoreCallback<session.SessionData>,
+  ): Promise<session.SessionData | undefined> | void {
     return answer(this.fetch(sid), callback);
   }
 
@@ -69,7 +72,9 @@ export class SessionStore extends session.Store {
   }
 
   /** Every live session's data. Walks the index page by page: for small installations and tests. */
-  override all(callback?: SessionStoreCallback<session.SessionData[]>): Promise<session.SessionData[] | undefined> | void {
+  override all(
+    callback?: SessionStoreCallback<session.SessionData[]>,
+  ): Promise<session.SessionData[] | undefined> | void {
     return answer(this.collect(), callback);
   }
 
@@ -84,22 +89,30 @@ export class SessionStore extends session.Store {
   }
 
   /** Loads a session as the middleware would, without a request; `undefined` when there is none. */
-  override load(sid: string, callback?: SessionStoreCallback<session.SessionData>): Promise<session.SessionData | undefined> | void {
+  override load(
+    sid: string,
+    callback?: SessionStoreCallback<session.SessionData>,
+  ): Promise<session.SessionData | undefined> | void {
     if (callback) super.load(sid, callback);
-    else return promised((done) => { super.load(sid, done); });
+    else
+      return promised((done) => {
+        super.load(sid, done);
+      });
   }
 
   /** Ends the request's session and gives it a new one with a new id. */
   override regenerate(req: Request, callback?: SessionStoreCallback<void>): Promise<void> | void {
     if (callback) super.regenerate(req, callback);
-    else return promised<void>((done) => { super.regenerate(req, done); });
+    else
+      return promised<void>((done) => {
+        super.regenerate(req, done);
+      });
   }
 
   /** Builds the live session of a request from what `get` handed out. */
   override createSession(req: Request, data: session.SessionData): session.Session & session.SessionData {
-    const stored = data as Partial<session.SessionData>;
     // A session stored without a cookie must not make every request of its user fail.
-    if (!stored.cookie) stored.cookie = { originalMaxAge: null } as session.Cookie;
+    if (!('cookie' in data)) Object.assign(data, { cookie: { originalMaxAge: null } });
     const live = super.createSession(req, data);
     this.writer.adopt(data, live);
     return live;
@@ -127,7 +140,7 @@ export class SessionStore extends session.Store {
 
   /** Gives up an id for another one; for `graceMs` it can still be read. @internal */
   rotate(sid: string, graceMs: number, callback: SessionStoreCallback<void>): void {
-    answer(this.giveUp(sid, graceMs), callback);
+    void answer(this.giveUp(sid, graceMs), callback);
   }
 
   private async fetch(sid: string): Promise<session.SessionData | undefined> {

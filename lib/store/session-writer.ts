@@ -96,7 +96,7 @@ export class SessionWriter {
     try {
       encoded = this.encode(data);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     const baseline = this.baselines.get(data);
     if (!baseline) return isLive(data) ? this.create(sid, data, encoded) : this.replace(sid, data, encoded);
@@ -181,7 +181,12 @@ export class SessionWriter {
     }
   }
 
-  private async moveDeadline(sid: string, data: object, encoded: EncodedSession, baseline: SessionBaseline): Promise<void> {
+  private async moveDeadline(
+    sid: string,
+    data: object,
+    encoded: EncodedSession,
+    baseline: SessionBaseline,
+  ): Promise<void> {
     const result = await this.repository.touch(sid, this.idleTimeoutOf(encoded), baseline.userId);
     if (result.outcome === 'touched') this.baselines.set(data, baseline.touched(result));
   }
@@ -239,7 +244,10 @@ function isLive(data: object): data is { readonly req: Request } {
 }
 
 function refuseLarge(encoded: EncodedSession, maxBytes: number): void {
-  const sizes = [...encoded.fields].map(([name, text]) => ({ name, bytes: Buffer.byteLength(name) + Buffer.byteLength(text) }));
+  const sizes = [...encoded.fields].map(([name, text]) => ({
+    name,
+    bytes: Buffer.byteLength(name) + Buffer.byteLength(text),
+  }));
   const bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
   if (bytes <= maxBytes) return;
   const largest = sizes.reduce((a, b) => (b.bytes > a.bytes ? b : a));

@@ -7,7 +7,8 @@ export function memoryPlaces(): Promise<RepositoryUnderTest> {
   return Promise.resolve({
     open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) => {
       const key = `${application} ${absoluteTimeoutMs ?? ''} ${JSON.stringify(userLimit)}`;
-      const place = places.get(key) ?? new MemorySessionRepository({ absoluteTimeoutMs, tombstoneMs: 60_000, userLimit });
+      const place =
+        places.get(key) ?? new MemorySessionRepository({ absoluteTimeoutMs, tombstoneMs: 60_000, userLimit });
       places.set(key, place);
       return place;
     },

@@ -39,7 +39,9 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       const req = { sessionID: id, sessionStore: of } as unknown as Parameters<SessionStore['createSession']>[0];
       const data = await of.get(id);
       if (data) return of.createSession(req, data) as unknown as Live;
-      const live = of.createSession(req, { cookie: { originalMaxAge: null } } as session.SessionData) as unknown as Live;
+      const live = of.createSession(req, {
+        cookie: { originalMaxAge: null },
+      } as session.SessionData) as unknown as Live;
       Object.assign(live.cookie, cookie);
       return live;
     }
@@ -199,7 +201,10 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       for (const [field, value] of bad) {
         const live = await request(id);
         Object.assign(live, { good: 1, [field]: value });
-        await expect(store.set(id, live), field).rejects.toMatchObject({ code: 'SESSION_DATA_NOT_SERIALIZABLE', field });
+        await expect(store.set(id, live), field).rejects.toMatchObject({
+          code: 'SESSION_DATA_NOT_SERIALIZABLE',
+          field,
+        });
         expect(() => store.pending(live), field).toThrow(field);
         expect(await get(id), field).toBeUndefined();
       }

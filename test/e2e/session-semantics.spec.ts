@@ -154,7 +154,7 @@ describe.each(PLATFORMS)('on two instances of an application on %s', (platform) 
         ...options,
       });
       const providers = [Listener, { provide: APP_FILTER, useClass: ShowErrors }];
-      return startHttpApp({ platform, module, controllers: [Portal], providers });
+      return startHttpApp({ platform, modules: [module], controllers: [Portal], providers });
     };
     return [await app(), await app()];
   }
@@ -204,7 +204,10 @@ describe.each(PLATFORMS)('on two instances of an application on %s', (platform) 
     for (const [name, value] of client.cookies) old.cookies.set(name, value);
     await client.post('/login/ada');
     expect((await client.get('/session')).json).toEqual({ userId: 'ada', count: 7 });
-    expect((await old.get('/session')).json, 'what an attacker who knew the id sees').toEqual({ userId: null, count: 7 });
+    expect((await old.get('/session')).json, 'what an attacker who knew the id sees').toEqual({
+      userId: null,
+      count: 7,
+    });
     const stale = [...old.cookies];
     await old.post('/set', { count: 8 });
     await new Promise((resolve) => setTimeout(resolve, 600));
@@ -217,12 +220,19 @@ describe.each(PLATFORMS)('on two instances of an application on %s', (platform) 
   it("lists a user's sessions, ends one, and all others", async () => {
     const [one, two] = await start();
     const [first, second, third] = [one.client(), two.client(), one.client()];
-    for (const client of [first, second, third]) await client.post('/login/ada', undefined, { headers: { 'user-agent': 'tests' } });
-    const listed = (await first.get('/sessions/ada')).json as { id: string; isCurrent: boolean; about: { agent: string } }[];
+    for (const client of [first, second, third])
+      await client.post('/login/ada', undefined, { headers: { 'user-agent': 'tests' } });
+    const listed = (await first.get('/sessions/ada')).json as {
+      id: string;
+      isCurrent: boolean;
+      about: { agent: string };
+    }[];
     expect(listed).toHaveLength(3);
     expect(listed.map(({ isCurrent }) => isCurrent)).toEqual([true, false, false]);
     expect(listed[0]?.about).toEqual({ agent: 'tests' });
-    expect((await first.send(`/sessions/one/${listed[1]?.id ?? ''}`, { method: 'DELETE' })).json).toEqual({ ended: true });
+    expect((await first.send(`/sessions/one/${listed[1]?.id ?? ''}`, { method: 'DELETE' })).json).toEqual({
+      ended: true,
+    });
     expect((await second.get('/session')).json).toMatchObject({ userId: null });
     expect((await first.send('/others/ada', { method: 'DELETE' })).json).toEqual({ ended: 1 });
     expect((await third.get('/session')).json).toMatchObject({ userId: null });
