@@ -3,8 +3,11 @@ export interface DrillFigures {
   readonly requests: { readonly ok: number; readonly failed: number };
   /** Longest time anybody waited for one answer. */
   readonly longestPauseMs: number;
-  /** `lost`: acknowledged (its response had arrived) and gone when the session was read again. */
-  readonly changes: { readonly acknowledged: number; readonly lost: number };
+  /**
+   * `lost`: acknowledged (its response had arrived) and gone when the session was read again; `stale`: not there at once,
+   * but within three seconds.
+   */
+  readonly changes: { readonly acknowledged: number; readonly lost: number; readonly stale: number };
   readonly logins: number;
   /** `undone`: acknowledged, and the old cookie was let in later. */
   readonly logouts: { readonly acknowledged: number; readonly undone: number };
@@ -61,6 +64,7 @@ export function printReport(report: DrillReport, say: (text: string) => void): v
     'longest pause',
     'changes',
     'lost',
+    'stale',
     'logouts',
     'undone',
     'sessions before → after (expected)',
@@ -94,6 +98,7 @@ function figures({ requests, longestPauseMs, changes, logouts }: DrillFigures): 
     `${Math.round(longestPauseMs)} ms`,
     String(changes.acknowledged),
     String(changes.lost),
+    String(changes.stale),
     String(logouts.acknowledged),
     String(logouts.undone),
   ];

@@ -24,7 +24,7 @@ export class DrillTally {
     });
   }
 
-  count(what: 'acknowledged' | 'lost' | 'logins' | 'logouts' | 'undone', number = 1): void {
+  count(what: 'acknowledged' | 'lost' | 'stale' | 'logins' | 'logouts' | 'undone', number = 1): void {
     this.#both((counts) => (counts[what] += number));
   }
 
@@ -51,6 +51,7 @@ class Counts {
   longestPauseMs = 0;
   acknowledged = 0;
   lost = 0;
+  stale = 0;
   logins = 0;
   logouts = 0;
   undone = 0;
@@ -59,7 +60,7 @@ class Counts {
     return {
       requests: { ok: this.ok, failed: this.failed },
       longestPauseMs: Math.round(this.longestPauseMs),
-      changes: { acknowledged: this.acknowledged, lost: this.lost },
+      changes: { acknowledged: this.acknowledged, lost: this.lost, stale: this.stale },
       logins: this.logins,
       logouts: { acknowledged: this.logouts, undone: this.undone },
     };

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { DrillClient } from './drill-client.js';
 import type { DrillTally } from './drill-tally.js';
 
@@ -18,9 +19,13 @@ interface Expected {
   changes: number;
 }
 
+type Seen = Expected | 'signed out';
+
 const SUPPLIERS = { nordbolt: 'NB-1008', helio: 'HL-0450', clarus: 'CL-0110' };
 const APPROVAL = { costCentre: '4711', approver: 'Tomás Rey, finance', reason: 'Failover drill' };
 const ORDERS_PER_SESSION = 3;
+/** What is not there after that long is lost; what is was only read too early. */
+const STALE_MS = 3_000;
 
 /** Waits where the drill wants its users to stand still. */
 export interface DrillGate {
@@ -45,7 +50,7 @@ export interface DrillUserOptions {
  */
 export class DrillUser {
   /** Cookies that were signed out, with the ids of their sessions. */
-  readonly signedOut: { readonly cookie: string; readonly sid: string }[] = [];
+  signedOut: readonly { readonly cookie: string; readonly sid: string }[] = [];
   readonly #options: DrillUserOptions;
   #client: DrillClient;
   #expected: Expected | undefined;
@@ -93,39 +98,63 @@ export class DrillUser {
     if (!this.#expected) return;
     const { cookie, sid } = this.#client;
     const answer = await this.#client.post('/sign-out', {}, '/sign-in');
-    if (answer?.status === 401) this.#sessionIsGone();
+    if (answer?.status === 401) await this.readBack();
     if (answer?.status !== 303) return;
     this.#options.tally.count('logouts');
-    this.signedOut.push({ cookie, sid });
+    this.signedOut = [...this.signedOut, { cookie, sid }];
     this.#expected = undefined;
     this.#client = this.#newClient();
-    await this.checkSignedOut(this.signedOut.slice(-1));
+    await this.#checkSignedOut(cookie);
   }
 
-  /** Tries cookies that were signed out: each must be refused. */
-  async checkSignedOut(cookies: DrillUser['signedOut'] = this.signedOut): Promise<void> {
-    for (const { cookie } of cookies) {
-      const client = this.#newClient();
-      client.cookie = cookie;
-      const answer = await client.get('/session', 401, 200);
-      if (answer?.status === 200) this.#options.tally.count('undone');
-    }
+  /** Tries all cookies that were signed out: each must be refused. */
+  async checkSignedOut(): Promise<void> {
+    for (const { cookie } of this.signedOut) await this.#checkSignedOut(cookie);
   }
 
   /** Reads the session back and compares it with what was acknowledged. */
   async readBack(): Promise<void> {
     const expected = this.#expected;
     if (!expected) return;
-    const answer = await this.#client.get('/session', 200, 401);
-    if (answer?.status === 401) this.#sessionIsGone();
-    if (answer?.status !== 200) return;
-    const { tally } = this.#options;
-    const state = JSON.parse(answer.body) as PortalState;
-    const found = summary(state);
-    if (found.changes < expected.changes) tally.count('lost', expected.changes - found.changes);
-    else if (JSON.stringify(found) !== JSON.stringify(expected)) tally.count('lost');
+    const found = await this.#readUntil(this.#client, (state) => isDeepStrictEqual(state, expected));
+    if (found === 'unanswered' || isDeepStrictEqual(found, expected)) return;
     // From here on the truth counts, so that one loss is counted once.
-    this.#expected = found;
+    if (found === 'signed out') {
+      this.#options.tally.count('lost', expected.changes);
+      this.#expected = undefined;
+      this.#client = this.#newClient();
+    } else {
+      this.#options.tally.count('lost', Math.max(1, expected.changes - found.changes));
+      this.#expected = found;
+    }
+  }
+
+  async #checkSignedOut(cookie: string): Promise<void> {
+    const client = this.#newClient();
+    client.cookie = cookie;
+    const found = await this.#readUntil(client, (state) => state === 'signed out');
+    if (found === 'signed out' || found === 'unanswered') return;
+    this.#options.tally.count('undone');
+    this.signedOut = this.signedOut.filter((other) => other.cookie !== cookie);
+  }
+
+  /**
+   * Reads the session through one instance after the other until it is right, and counts it as stale when it was not at
+   * once. Resolves with what is there in the end.
+   */
+  async #readUntil(client: DrillClient, isRight: (state: Seen) => boolean): Promise<Seen | 'unanswered'> {
+    const deadline = performance.now() + STALE_MS;
+    for (let isFirst = true; ; isFirst = false) {
+      const answer = await client.get('/session', 200, 401);
+      if (!answer) return 'unanswered';
+      const seen = answer.status === 401 ? 'signed out' : summary(JSON.parse(answer.body) as PortalState);
+      if (isRight(seen)) {
+        if (!isFirst) this.#options.tally.count('stale');
+        return seen;
+      }
+      if (performance.now() > deadline) return seen;
+      await delay(100);
+    }
   }
 
   async #order(number: number): Promise<void> {
@@ -191,7 +220,7 @@ export class DrillUser {
       const expected = this.#expected;
       if (!expected) return;
       const answer = await this.#client.post(path, form, leadsTo);
-      if (answer?.status === 401) this.#sessionIsGone();
+      if (answer?.status === 401) await this.readBack();
       else if (answer) {
         apply(expected);
         expected.changes += 1;
@@ -205,13 +234,6 @@ export class DrillUser {
   async #acceptEither(): Promise<void> {
     const answer = await this.#client.get('/session', 200, 401);
     if (answer?.status === 200) this.#expected = summary(JSON.parse(answer.body) as PortalState);
-  }
-
-  /** It was never signed out, so all its changes are lost. */
-  #sessionIsGone(): void {
-    this.#options.tally.count('lost', this.changes);
-    this.#expected = undefined;
-    this.#client = this.#newClient();
   }
 
   async #step(act: () => Promise<void>): Promise<void> {

@@ -20,6 +20,7 @@ export function judge(
     if (requests.failed > 0) faults.push(`${name}: ${requests.failed} requests failed`);
     if (changes.acknowledged === 0 && name !== SIGN_OUT) faults.push(`${name}: nobody did anything`);
     if (changes.lost > 0) losses.push(`${name}: ${changes.lost} acknowledged changes lost`);
+    if (changes.stale > 0) losses.push(`${name}: ${changes.stale} acknowledged changes or logouts not seen at once`);
     if (logouts.undone > 0) losses.push(`${name}: ${logouts.undone} logouts undone`);
     if (readDirectly.different > 0) losses.push(`${name}: ${readDirectly.different} sessions in Redis differ`);
     if (sessions.after !== sessions.expected) {

@@ -43,6 +43,7 @@ element('lab-nodes').addEventListener('click', (event) => {
   if (button) act(`nodes/${button.dataset['node']}/${button.dataset['action']}`);
 });
 window.addEventListener('beforeunload', () => (isLeaving = true));
+document.querySelector('form[action="/sign-out"]')?.addEventListener('submit', () => (isLeaving = true));
 window.addEventListener('pagehide', () => sessionStorage.setItem('lab-figures', JSON.stringify(figures)));
 
 // One tab at a time: two would write the same fields.
@@ -56,7 +57,7 @@ showFigures();
 
 /** Sends one request, unless the panel is closed or all slots are waiting. */
 async function beat() {
-  if (!panel.open || isPaused || document.hidden) return;
+  if (!panel.open || isPaused || isLeaving || document.hidden) return;
   const slot = ++figures.next % SLOTS;
   if ([...underWay].some((request) => request.slot === slot)) return;
   const number = Date.now();
@@ -69,7 +70,7 @@ async function beat() {
       headers: { accept: 'application/json' },
     });
     if (response.status === 401) {
-      location.assign('/sign-in');
+      if (!isLeaving) location.assign('/sign-in');
       return;
     }
     if (!response.ok) throw new Error(String(response.status));
