@@ -48,7 +48,7 @@ export class SessionEvents implements OnApplicationBootstrap {
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
   ) {}
 
-  /** @internal */
+  /** Finds the methods that want events; called by Nest. */
   onApplicationBootstrap(): void {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
     const instances = new Set(

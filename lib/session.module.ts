@@ -89,7 +89,7 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
     };
   }
 
-  /** @internal */
+  /** Mounts the session middleware; called by Nest. */
   configure(consumer: MiddlewareConsumer): void {
     const { exclude, forRoutes } = this.options;
     const proxy = consumer.apply(this.cycle);
@@ -98,7 +98,7 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
     );
   }
 
-  /** Lets saves under way finish, then closes the connections this module opened; never those it was given. @internal */
+  /** Lets saves under way finish, then closes the connections this module opened; never those it was given. Called by Nest. */
   async onApplicationShutdown(): Promise<void> {
     await this.link?.close();
     if (this.options.redis?.topology.kind !== 'client') this.redis?.disconnect();

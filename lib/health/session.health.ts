@@ -34,7 +34,7 @@ export type SessionHealthResult<Key extends string = string> = HealthIndicatorRe
 export class SessionHealthIndicator {
   private readonly logger = new Logger('SessionHealth');
 
-  /** Is made by Nest; see `SessionHealthModule`. */
+  /** Is made by Nest; see `SessionHealthModule`. @internal */
   constructor(
     @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
     @Inject(SESSION_STORE) private readonly store: Store,

@@ -35,6 +35,7 @@ export interface NodeReport {
  * Asks a node what it is, in one round trip. An ACL that forbids `INFO`, `ROLE` or `TIME` leaves gaps, never a wrong answer.
  *
  * @throws ConnectionLostError
+ * @internal
  */
 export async function inquire(connection: RedisConnection): Promise<NodeReport> {
   const askedAt = performance.now();

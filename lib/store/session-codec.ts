@@ -24,6 +24,7 @@ export class UndecodableFieldError extends Error {
  * Serialises a live session, field by field.
  *
  * @throws SessionSerializationError when a field is or holds what JSON cannot carry; names the field.
+ * @internal
  */
 export function encodeSession(session: object): EncodedSession {
   const fields = new Map<string, string>();
@@ -48,6 +49,7 @@ export function encodeSession(session: object): EncodedSession {
  * The session data of a stored session as express-session's `get` hands it out.
  *
  * @throws UndecodableFieldError when a field is not JSON.
+ * @internal
  */
 export function decodeSession(stored: StoredSession, nowMs: number): Record<string, unknown> {
   const data: Record<string, unknown> = {};

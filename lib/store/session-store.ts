@@ -123,6 +123,7 @@ export class SessionStore extends session.Store {
    *
    * @throws SessionSerializationError when a field cannot be stored.
    * @throws SessionTooLargeError when the session is larger than `maxBytes`.
+   * @internal
    */
   pending(data: object): PendingWrite {
     return this.writer.pending(data);
