@@ -10,6 +10,8 @@ export class Operation {
   readonly bytes: number;
   /** Whether it was sent and not answered: it may have been executed. */
   isReplay = false;
+  /** The clock of a server that found it late, less `performance.now()`, in milliseconds. */
+  clockOffsetMs: number | null = null;
   /** The last thing that went wrong, as the cause of a refusal. */
   lastError: unknown = undefined;
   #isSettled = false;

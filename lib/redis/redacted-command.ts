@@ -30,13 +30,20 @@ function encode(name: string, args: readonly (string | Buffer)[]): string | Buff
  */
 export class RedactedCommand extends Command {
   readonly #encoded: string | Buffer;
+  #writtenTo: object | null = null;
 
   constructor(name: string, args: readonly (string | Buffer)[], shown: readonly string[]) {
     super(name, [...shown], { replyEncoding: 'utf8' });
     this.#encoded = encode(name, args);
   }
 
-  override toWritable(): string | Buffer {
+  /** The socket it was written to last. */
+  get writtenTo(): object | null {
+    return this.#writtenTo;
+  }
+
+  override toWritable(socket: object): string | Buffer {
+    this.#writtenTo = socket;
     return this.#encoded;
   }
 }

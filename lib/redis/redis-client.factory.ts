@@ -1,5 +1,6 @@
-import { Cluster, Redis, type ClusterOptions } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
+import { hardenedClusterOptions } from './cluster-link.js';
 
 /**
  * Makes the ioredis client that users inject: it follows the primary, and survives frozen nodes and frozen Sentinels, as far
@@ -17,19 +18,17 @@ export function createRedisClient(options: ResolvedRedisOptions): Redis | Cluste
     case 'client':
       return topology.client;
     case 'cluster':
-      return new Cluster([...topology.seeds], clusterClientOptions(topology.options));
+      return quiet(new Cluster([...topology.seeds], hardenedClusterOptions(options, topology.options)));
     case 'standalone':
-    case 'sentinel': {
-      const client = new Redis({ ...clientOptions(options), ...addressOptions(topology) });
-      // Without a listener ioredis prints every failed attempt; a lost connection is told by the link's events.
-      client.on('error', () => undefined);
-      return client;
-    }
+    case 'sentinel':
+      return quiet(new Redis({ ...clientOptions(options), ...addressOptions(topology) }));
   }
 }
 
-function clusterClientOptions(options: ClusterOptions): { lazyConnect: true } {
-  return { ...options, lazyConnect: true };
+/** Without a listener ioredis prints every failed attempt; a lost connection is told by the link's events. */
+function quiet<T extends Redis | Cluster>(client: T): T {
+  client.on('error', () => undefined);
+  return client;
 }
 
 function addressOptions(topology: Extract<ResolvedRedisOptions['topology'], { kind: 'standalone' | 'sentinel' }>): object {

@@ -1,5 +1,7 @@
 import type { SessionLink } from '../core/session-link.js';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
+import { ClientLink } from './client-link.js';
+import { createClusterLink } from './cluster-link.js';
 import { SentinelAuthority } from './lone-primary-proof.js';
 import { translateAddress } from './node-address.js';
 import { FixedFinder } from './primary-finder.js';
@@ -23,8 +25,9 @@ export function createSessionLink(options: ResolvedRedisOptions): SessionLink {
     case 'standalone':
       return standaloneLink(options, topology);
     case 'cluster':
+      return createClusterLink(options, topology);
     case 'client':
-      throw new Error('not built yet');
+      return new ClientLink({ mode: 'client', client: topology.client, limits: options, close: () => undefined });
   }
 }
 

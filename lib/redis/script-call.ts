@@ -23,33 +23,47 @@ export class CommandRunner {
     return this.#resentCount;
   }
 
-  /** @param notAfterMs - for a script that writes: Redis's clock after which it must refuse */
-  async run({ run, keys, args }: LinkCommand, notAfterMs: number): Promise<unknown> {
-    if (typeof run === 'string') return this.send(new RedactedCommand(run, [...keys, ...args], [...keys, ...args.map(() => '?')]));
+  /**
+   * Runs one command.
+   *
+   * @param notAfterMs - for a script that writes: Redis's clock after which it must refuse
+   * @param send - how it is sent, when not like the others
+   */
+  async run({ run, keys, args }: LinkCommand, notAfterMs: number, send: CommandSender = this.send): Promise<unknown> {
+    if (typeof run === 'string') return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...args.map(() => '?')]));
     const all = run.isWrite ? [String(notAfterMs), ...args] : args;
+    const digest = (): RedactedCommand => scriptCommand('evalsha', run.sha1, run.sha1, keys, all);
     await this.#loading.get(run.sha1);
     try {
-      return await this.send(scriptCommand('evalsha', run.sha1, run.sha1, keys, all));
+      return await send(digest());
     } catch (error) {
-      if (!isReplyError(error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      if (!isUnknownScript(error)) throw error;
     }
     this.#resentCount++;
-    const loading = this.#loading.get(run.sha1);
-    if (loading) {
-      await loading;
-      return this.send(scriptCommand('evalsha', run.sha1, run.sha1, keys, all));
+    const loadedMeanwhile = this.#loading.get(run.sha1);
+    if (loadedMeanwhile === undefined) return this.#load(run, keys, all, send);
+    await loadedMeanwhile;
+    try {
+      return await send(digest());
+    } catch (error) {
+      // Another node of a Cluster has loaded it, not the one that has to run it.
+      if (!isUnknownScript(error)) throw error;
+      return this.#load(run, keys, all, send);
     }
-    return this.#load(run, keys, all);
   }
 
-  #load(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
-    const reply = this.send(scriptCommand('eval', script.text, script.name, keys, args));
+  #load(script: Script, keys: readonly string[], args: readonly (string | Buffer)[], send: CommandSender): Promise<unknown> {
+    const reply = send(scriptCommand('eval', script.text, script.name, keys, args));
     const loaded = reply
       .catch(() => undefined)
       .then(() => this.#loading.delete(script.sha1));
     this.#loading.set(script.sha1, loaded);
     return reply;
   }
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return isReplyError(error) && error.message.startsWith('NOSCRIPT');
 }
 
 function scriptCommand(
