@@ -155,15 +155,8 @@ class ResponseGuard {
   }
 
   private pass(name: ResponseMethodName, args: Arguments): unknown {
-    const { response, lower } = this;
-    if (name === 'writeHead') return this.writeHead(args);
-    // HTTP/2: its responses make their head without `writeHead`, and express-session would never see it.
-    if (!response.headersSent && !('_implicitHeader' in response)) this.writeHead([response.statusCode]);
-    return lower[name].apply(response, args as unknown[]);
-  }
-
-  private writeHead(args: Arguments): unknown {
-    const method = this.commit.isCookieWithheld() ? this.lower.writeHead : this.upperWriteHead;
+    const isOwnHead = name === 'writeHead' && !this.commit.isCookieWithheld();
+    const method = isOwnHead ? this.upperWriteHead : this.lower[name];
     return method.apply(this.response, args as unknown[]);
   }
 

@@ -121,12 +121,14 @@ type Start = (options?: StartOptions) => Promise<HttpApp>;
 const startOurs: Start = ({ cookie } = {}) =>
   startHttpApp({
     controllers: [Shop],
-    module: SessionModule.forRoot({
-      application: 'shop',
-      secret: SECRET,
-      cookie,
-      redis: { host: redis.host, port: redis.port, operationTimeoutMs: 4 * SLOW_MS },
-    }),
+    modules: [
+      SessionModule.forRoot({
+        application: 'shop',
+        secret: SECRET,
+        cookie,
+        redis: { host: redis.host, port: redis.port, operationTimeoutMs: 4 * SLOW_MS },
+      }),
+    ],
   });
 
 const startPeer: Start = ({ cookie } = {}) => {

@@ -12,6 +12,7 @@ import { APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { RequestHandler } from 'express';
 import session from 'express-session';
 import type { Store } from 'express-session';
 import { onTestFinished } from 'vitest';
@@ -31,7 +32,9 @@ export interface HttpAppOptions extends Partial<SessionCycleOptions> {
   /** Behind our cycle, or behind plain express-session with `peer`. */
   readonly store?: Store;
   /** The module itself, instead of a cycle over `store`. */
-  readonly module?: DynamicModule;
+  readonly modules?: DynamicModule[];
+  /** Runs after the session's middleware. */
+  readonly middleware?: RequestHandler[];
   readonly controllers?: Type[];
   readonly providers?: ModuleMetadata['providers'];
   /** Plain express-session instead of ours. */
@@ -51,7 +54,15 @@ export interface HttpApp {
 
 /** Starts a real Nest application on a free port; it ends with the test. */
 export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
-  const { platform = 'express', store, module, controllers = [], providers = [], peer = false, prepare } = options;
+  const {
+    platform = 'express',
+    store,
+    modules = [],
+    controllers = [],
+    providers = [],
+    peer = false,
+    prepare,
+  } = options;
   const log: string[] = [];
   const logger = {
     warn: (message: unknown) => void log.push(`warn ${String(message)}`),
@@ -59,7 +70,7 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   };
 
   @Module({
-    imports: module ? [module] : [],
+    imports: modules,
     controllers,
     providers: [
       ...(store && !peer
@@ -88,7 +99,9 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
             context: app.get(SessionContext),
             logger,
           });
-      consumer.apply(middleware).forRoutes({ path: '/{*splat}', method: RequestMethod.ALL });
+      consumer
+        .apply(middleware, ...(options.middleware ?? []))
+        .forRoutes({ path: '/{*splat}', method: RequestMethod.ALL });
     }
   }
 
