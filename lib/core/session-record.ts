@@ -24,6 +24,8 @@ export interface StoredSession {
   readonly seenAtMs: number;
   /** JSON text of where its user came from, or `null`. */
   readonly about: string | null;
+  /** Whether its id was given up for another one: it can be read for its grace and counts no more. */
+  readonly isRotated: boolean;
 }
 
 /** What one request wants stored. @internal */

@@ -18,7 +18,8 @@
 -- @arg   removeCount  count number of fields to delete
 -- @arg   field…       text  name, JSON (setCount times), names to delete, then of each of these fields the SHA-1 it must have
 --                           now (empty: it must not be there), or nothing at all: whatever it has
--- @reply [1, now, version, deadline, formerUser]  committed, or committed before by the same token
+-- @reply [1, now, version, deadline, formerUser]  committed
+-- @reply [1, now, version, deadline]              committed before by the same token
 -- @reply [0, now, gone]                           there is no such session any more
 -- @reply [0, now, lock]                           the lock is another's by now
 -- @reply [0, now, conflict, name…]                these fields were changed by somebody else
@@ -38,7 +39,7 @@ if not meta then
 end
 local former = stored[2] or ''
 if has_token(meta.tokens, token) then
-  return { 1, now, meta.version, meta.deadline, former }
+  return { 1, now, meta.version, meta.deadline }
 end
 local user_key = KEYS[4]
 if ARGV[8] ~= '' then

@@ -13,7 +13,8 @@
 -- @arg   cookie       json  the cookie's attributes, empty: none
 -- @arg   user         text  whose session it is, empty: nobody's
 -- @arg   field…       text  name, JSON, name, JSON …
--- @reply [1, now, version, deadline, formerUser]  stored, or stored before by the same token
+-- @reply [1, now, version, deadline, formerUser]  stored
+-- @reply [1, now, version, deadline]              stored before by the same token
 --- @include clock
 --- @include meta
 --- @include index
@@ -27,11 +28,11 @@ local stored = redis.call('HMGET', KEYS[1], 'meta', 'user')
 local meta = stored[1] and parse_meta(stored[1])
 local former = stored[2] or ''
 if meta and has_token(meta.tokens, token) then
-  return { 1, now, meta.version, meta.deadline, former }
+  return { 1, now, meta.version, meta.deadline }
 end
 local tombstone = redis.call('GET', KEYS[3])
 if not meta and tombstone and has_token(tombstone, token) then
-  return { 1, now, 0, now, former }
+  return { 1, now, 0, now }
 end
 if not meta then
   meta = { created = now, version = 0, absolute = absolute > 0 and now + absolute or 0, seen = now, tokens = '' }

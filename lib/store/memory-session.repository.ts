@@ -252,20 +252,11 @@ export class MemorySessionRepository implements SessionRepository {
   }
 
   private handOut(id: string, session: MemorySession): StoredSession {
-    const { fields, cookie, userId, about, createdAtMs, seenAtMs, latestMs } = session;
-    const longestRemainingMs = latestMs - this.clock.nowMs();
-    const copy = new Map(fields);
-    return {
-      id,
-      fields: copy,
-      cookie,
-      userId,
-      about,
-      createdAtMs,
-      seenAtMs,
-      longestRemainingMs,
-      ...this.stateOf(session),
-    };
+    const { cookie, userId, about, createdAtMs, seenAtMs, isRotated } = session;
+    const longestRemainingMs = session.latestMs - this.clock.nowMs();
+    const fields = new Map(session.fields);
+    const meta = { cookie, userId, about, createdAtMs, seenAtMs, isRotated, longestRemainingMs };
+    return { id, fields, ...meta, ...this.stateOf(session) };
   }
 
   private bury(key: string): void {

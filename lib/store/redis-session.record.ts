@@ -22,6 +22,7 @@ export function parseStoredSession(id: string, reply: unknown, nowMs: number): S
     version,
     seenAtMs: seen,
     about: hash.get('about') ?? null,
+    isRotated: meta[1] !== undefined,
   };
 }
 

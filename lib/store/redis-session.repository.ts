@@ -8,6 +8,7 @@ import * as scripts from '../scripts/scripts.generated.js';
 import { RedisScriptCalls } from './redis-script-calls.js';
 import { parseStoredSession } from './redis-session.record.js';
 import { RedisUserIndex } from './redis-user-index.js';
+import type { UserIndexEntry } from './redis-user-index.js';
 import type {
   CommitOutcome,
   CreateOutcome,
@@ -170,14 +171,7 @@ export class RedisSessionRepository implements SessionRepository {
 
   async listByUser(userId: string): Promise<readonly StoredSession[]> {
     const entries = await this.users.entries(userId);
-    const loaded = await Promise.all(
-      entries.map(async ({ id, isReserved }) => {
-        const session = await this.loadFrom(this.layout.stored(id));
-        if (session?.userId === userId) return session;
-        if (!isReserved) await this.users.remove(id, userId);
-        return null;
-      }),
-    );
+    const loaded = await Promise.all(entries.map((entry) => this.loadEntry(entry, userId)));
     return loaded.filter((session) => session !== null).sort((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
@@ -229,9 +223,22 @@ export class RedisSessionRepository implements SessionRepository {
     return [keys.session, keys.live, keys.tombstone, ...lock, ...this.users.keyFor(userId)];
   }
 
+  /** The session of an index's entry; an entry that is outdated goes. */
+  private async loadEntry(entry: UserIndexEntry, userId: string): Promise<StoredSession | null> {
+    const session = await this.loadFrom(this.layout.stored(entry.id));
+    if (session?.userId === userId && !session.isRotated) return session;
+    await this.users.removeEntry(entry, userId);
+    return null;
+  }
+
   private async removeFormerUser(keys: SessionKeys, reply: SessionReply, change: SessionChange): Promise<void> {
     const former = reply.done ? String(reply.rest[2] ?? '') : '';
-    if (former !== change.userId || change.idleTimeoutMs <= 0) await this.users.remove(keys.id, former);
+    if (former === '') return;
+    if (change.idleTimeoutMs <= 0) return this.users.remove(keys.id, former);
+    if (former === change.userId) return;
+    // By way of the entry: the session may have got its former user back meanwhile.
+    const entry = (await this.users.entries(former)).find(({ id }) => id === keys.id);
+    if (entry) await this.loadEntry(entry, former);
   }
 
   private async page(bucket: number, start: number): Promise<readonly string[]> {

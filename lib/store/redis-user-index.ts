@@ -9,6 +9,8 @@ const RESERVATION_MS = 60_000;
 /** One entry of a user's index. @internal */
 export interface UserIndexEntry {
   readonly id: string;
+  /** Names this very entry: entered anew it has another. */
+  readonly score: string;
   /** A place that a login has reserved: its session need not be there yet. */
   readonly isReserved: boolean;
 }
@@ -56,17 +58,23 @@ export class RedisUserIndex {
     if (userId !== null && !this.layout.isSingleSlot) await this.enter(keys, userId, idleTimeoutMs, false);
   }
 
-  /** Takes out a session that has ended or has another user now. */
+  /** Takes out a session that has ended: its id never comes back. */
   async remove(id: string, userId: string): Promise<void> {
-    if (userId !== '') await this.calls.number(scripts.unindexUser, [this.layout.user(userId)], [id]);
+    if (userId !== '') await this.calls.number(scripts.unindexUser, [this.layout.user(userId)], [id, '']);
+  }
+
+  /** Takes out an entry that was found outdated, unless it has been entered anew since it was read. */
+  async removeEntry({ id, score, isReserved }: UserIndexEntry, userId: string): Promise<void> {
+    if (!isReserved) await this.calls.number(scripts.unindexUser, [this.layout.user(userId)], [id, score]);
   }
 
   /** All entries of a user. */
   async entries(userId: string): Promise<readonly UserIndexEntry[]> {
     const list = await this.calls.texts(scripts.listUser, [this.layout.user(userId)]);
-    return list.flatMap((id, index) =>
-      index % 2 === 0 ? [{ id, isReserved: !Number.isInteger(Number(list[index + 1])) }] : [],
-    );
+    return list.flatMap((id, index) => {
+      const score = list[index + 1] ?? '';
+      return index % 2 === 0 ? [{ id, score, isReserved: !Number.isInteger(Number(score)) }] : [];
+    });
   }
 
   private async enter(keys: SessionKeys, userId: string, lifeMs: number, isReserved: boolean): Promise<void> {

@@ -10,7 +10,7 @@ import { SessionWriter } from './session-writer.js';
 import type { PendingWrite, SessionStoreSettings } from './session-writer.js';
 
 /**
- * An express-session store over a {@link SessionRepository}: keeps the whole of express-session's contract, and writes only
+ * An express-session store over a repository of sessions: keeps the whole of express-session's contract, and writes only
  * what changed since a session was loaded. Every method takes a callback or returns a promise; errors arrive unchanged.
  *
  * @public

@@ -1,3 +1,4 @@
+import type { SessionLink } from '../../lib/core/session-link.js';
 import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
 import { createSessionLink } from '../../lib/redis/redis-link.factory.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
@@ -5,11 +6,23 @@ import { RedisSessionRepository } from '../../lib/store/redis-session.repository
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RepositoryUnderTest } from './session-repository.contract.js';
 
-/** Repositories on one real Redis, with as many buckets as Cluster would have or with one. */
-export async function redisPlaces(bucketCount: number): Promise<RepositoryUnderTest> {
+/** A link to a real Redis of its own. */
+export async function redisLink(): Promise<{ link: SessionLink; stop: () => Promise<void> }> {
   const server = await startRedisServer();
   const { redis } = resolveStoreOptions({ application: 'contract', redis: { host: server.host, port: server.port } });
   const link = createSessionLink(redis);
+  return {
+    link,
+    stop: async () => {
+      await link.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Repositories on one real Redis, with as many buckets as Cluster would have or with one. */
+export async function redisPlaces(bucketCount: number): Promise<RepositoryUnderTest> {
+  const { link, stop } = await redisLink();
   return {
     open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) =>
       new RedisSessionRepository(link, new RedisKeyLayout(application, bucketCount), {
@@ -17,9 +30,6 @@ export async function redisPlaces(bucketCount: number): Promise<RepositoryUnderT
         userLimit,
         tombstoneMs: 60_000,
       }),
-    stop: async () => {
-      await link.close();
-      await server.stop();
-    },
+    stop,
   };
 }

@@ -16,10 +16,9 @@ local RESERVED = 0.5
 
 --- Enters a session into its user's index, or moves it on there; the index lives as long as the last of its sessions.
 local function index_user(user_key, id, deadline, now)
-  local known = redis.call('ZSCORE', user_key, id)
-  if not known or tonumber(known) < deadline then
-    redis.call('ZADD', user_key, string.format('%.1f', deadline), id)
-  end
+  local known = tonumber(redis.call('ZSCORE', user_key, id) or 0)
+  -- Never to an earlier time, and never to the same: who found the entry outdated before sees that it no longer is.
+  redis.call('ZADD', user_key, string.format('%.1f', known < deadline and deadline or known + 1), id)
   redis.call('ZREMRANGEBYSCORE', user_key, '-inf', string.format('%.0f', now))
   local last = redis.call('ZRANGE', user_key, -1, -1, 'WITHSCORES')
   if last[2] then
