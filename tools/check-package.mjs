@@ -105,7 +105,7 @@ function optionalPeersOfMainEntry() {
   );
 }
 
-/** Public names whose doc comment has not reached the declarations (`removeComments`, a lost comment). */
+/** Public names and members whose doc comment has not reached the declarations (`removeComments`, a lost comment). */
 function missingDocs() {
   const program = ts.createProgram(
     entries.map(({ types }) => types),
@@ -118,10 +118,38 @@ function missingDocs() {
     if (module === undefined) return [`${entry}: ${show(types)} exports nothing`];
     return checker.getExportsOfModule(module).flatMap((symbol) => {
       const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-      const hasDocs = target.getDocumentationComment(checker).length > 0;
-      return hasDocs ? [] : [`${entry}: ${symbol.name} has no doc comment in the declarations`];
+      return [target, ...membersOf(target, checker)]
+        .filter((member) => !isDocumented(member, checker))
+        .map((member) => (member === target ? symbol.name : `${symbol.name}.${member.name}`))
+        .map((name) => `${entry}: ${name} has no doc comment in the declarations`);
     });
   });
+}
+
+/**
+ * @param {ts.Symbol} symbol
+ * @param {ts.TypeChecker} checker
+ * @returns {ts.Symbol[]} public members of a class or an interface of ours
+ */
+function membersOf(symbol, checker) {
+  if (!(symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface))) return [];
+  const statics = symbol.flags & ts.SymbolFlags.Class ? checker.getTypeOfSymbol(symbol).getProperties() : [];
+  return [...checker.getDeclaredTypeOfSymbol(symbol).getProperties(), ...statics].filter(({ declarations = [] }) =>
+    declarations.some(
+      (declaration) =>
+        declaration.getSourceFile().fileName.startsWith(dist) &&
+        !(ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.NonPublicAccessibilityModifier),
+    ),
+  );
+}
+
+/**
+ * @param {ts.Symbol} symbol
+ * @param {ts.TypeChecker} checker
+ * @returns {boolean} whether it has a doc comment of its own or an inherited one; a default alone will do for a plain option
+ */
+function isDocumented(symbol, checker) {
+  return symbol.getDocumentationComment(checker).length > 0 || symbol.getJsDocTags(checker).length > 0;
 }
 
 /** What npm would put into the tarball. */

@@ -112,6 +112,7 @@ export interface RedisSessionStoreOptions extends SessionStoreOptions {
 export interface SessionModuleOptions extends SessionStoreOptions {
   /** Signs the cookie: the first signs, all verify. At least 32 characters each in production (8 elsewhere). */
   readonly secret: string | readonly string[];
+  /** The cookie that carries the session's id. */
   readonly cookie?: SessionCookieOptions | undefined;
   /** Any express-session store instead of `redis`; what only our store can do is refused by a clear error. */
   readonly store?: Store | undefined;
