@@ -14,7 +14,7 @@ interface PortalState {
 /** What must be in the session, by all that was acknowledged. */
 interface Expected {
   cart: Record<string, number>;
-  draft: unknown;
+  draft: object;
   orderCount: number;
   changes: number;
 }
@@ -24,8 +24,6 @@ type Seen = Expected | 'signed out';
 const SUPPLIERS = { nordbolt: 'NB-1008', helio: 'HL-0450', clarus: 'CL-0110' };
 const APPROVAL = { costCentre: '4711', approver: 'Tomás Rey, finance', reason: 'Failover drill' };
 const ORDERS_PER_SESSION = 3;
-/** What is not there after that long is lost; what is was only read too early. */
-const STALE_MS = 3_000;
 
 /** Waits where the drill wants its users to stand still. */
 export interface DrillGate {
@@ -42,6 +40,8 @@ export interface DrillUserOptions {
   readonly index: number;
   /** Between two steps. */
   readonly pauseMs: number;
+  /** What is not there after that long is lost; what comes earlier was only read too soon. */
+  readonly staleMs: number;
 }
 
 /**
@@ -143,7 +143,7 @@ export class DrillUser {
    * once. Resolves with what is there in the end.
    */
   async #readUntil(client: DrillClient, isRight: (state: Seen) => boolean): Promise<Seen | 'unanswered'> {
-    const deadline = performance.now() + STALE_MS;
+    const deadline = performance.now() + this.#options.staleMs;
     for (let isFirst = true; ; isFirst = false) {
       const answer = await client.get('/session', 200, 401);
       if (!answer) return 'unanswered';
@@ -178,13 +178,13 @@ export class DrillUser {
       '/orders/new/items',
       '/orders/new/approval',
       { [`quantity[${sku}]`]: '2' },
-      (expected) => (expected.draft = { supplierId: supplier, lines }),
+      (expected) => (expected.draft = { ...expected.draft, lines }),
     );
     await this.#change(
       '/orders/new/approval',
       '/orders/new/review',
       APPROVAL,
-      (expected) => (expected.draft = { supplierId: supplier, lines, approval: APPROVAL }),
+      (expected) => (expected.draft = { ...expected.draft, approval: APPROVAL }),
     );
     await this.#change('/orders/new/submit', '/orders', {}, (expected) => {
       const { [sku]: _, ...rest } = expected.cart;

@@ -22,6 +22,7 @@ export interface DrillOptions {
 }
 
 const PAUSE_MS = 60;
+const STALE_MS = 3_000;
 /** How long users work before and after a fault, so that the figures of a phase say something. */
 const WORK_MS = 2_500;
 const TIME_LIMIT_MS = 90_000;
@@ -71,7 +72,8 @@ class Drill implements DrillGate {
     const instances = lab.instances.map(({ url }) => url);
     this.#users = Array.from(
       { length: options.users ?? 16 },
-      (_, index) => new DrillUser({ instances, tally: this.#tally, gate: this, index, pauseMs: PAUSE_MS }),
+      (_, index) =>
+        new DrillUser({ instances, tally: this.#tally, gate: this, index, pauseMs: PAUSE_MS, staleMs: STALE_MS }),
     );
   }
 
