@@ -42,6 +42,8 @@ export default tseslint.config(
       // express-session's contract, and ours: a callback or, without one, a promise.
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { inheritedMethods: false } }],
       '@typescript-eslint/no-invalid-void-type': 'off',
+      // It also says that errors arrive unchanged, whatever was thrown.
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],
       // Nest's options and express-session's cookies are classes that everybody writes as literals.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',

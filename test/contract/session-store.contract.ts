@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import session from 'express-session';
+import type session from 'express-session';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../lib/core/session-events.js';
 import { SessionStore } from '../../lib/store/session-store.js';
@@ -41,7 +41,7 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       if (data) return of.createSession(req, data) as unknown as Live;
       const live = of.createSession(req, {
         cookie: { originalMaxAge: null },
-      } as session.SessionData) as unknown as Live;
+      }) as unknown as Live;
       Object.assign(live.cookie, cookie);
       return live;
     }
@@ -58,7 +58,7 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
     it('takes callbacks and calls each once; a callback that throws is not called again with its own error', async () => {
       const id = sid();
       await new Promise<void>((resolve, reject) => {
-        store.set(id, { a: 1 }, (error) => (error ? reject(error as Error) : resolve()));
+        store.set(id, { a: 1 }, (error) => (error ? reject(error) : resolve()));
       });
       const seen = await new Promise((resolve) => {
         store.get(id, (error, data) => {
@@ -84,8 +84,8 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
     it('gives promises without a callback, and undefined for what is not there', async () => {
       expect(await store.get(sid())).toBeUndefined();
       expect(await store.load(sid())).toBeUndefined();
-      expect(await store.destroy(sid())).toBeUndefined();
-      expect(await store.touch(sid(), { cookie: {} })).toBeUndefined();
+      await store.destroy(sid());
+      await store.touch(sid(), { cookie: {} });
     });
 
     it('brings plain objects through a round trip: with a cookie, without, and with one that makes no sense', async () => {
@@ -244,8 +244,9 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       await store.set(id, login);
       expect(store.pending(login)).toBe('nothing');
       let answered = 0;
-      store.set(id, login, () => (answered += 1));
-      store.touch(id, login, () => (answered += 1));
+      const count = (): void => void (answered += 1);
+      void store.set(id, login, count);
+      void store.touch(id, login, count);
       expect(answered).toBe(2);
       const eager = open({ touchIntervalMs: 0 });
       const next = await request(id, eager);
