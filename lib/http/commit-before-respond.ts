@@ -19,8 +19,8 @@ export interface ResponseCommit {
   settle(status: number): Promise<void> | undefined;
   /** Whether the response must leave without a cookie of ours: it would be that of a session which was not stored. */
   isCookieWithheld(): boolean;
-  /** The response instead of one whose session could not be stored. */
-  failed(error: unknown): SessionErrorResponse;
+  /** The response instead of one whose session could not be stored, or that itself could not be sent after that. */
+  failed(error: unknown, what: 'store' | 'send'): SessionErrorResponse;
   /** Told of a failure that no response can tell any more. */
   failedLate(error: unknown): void;
 }
@@ -94,7 +94,7 @@ class ResponseGuard {
         this.release(hold);
       },
       (error: unknown) => {
-        if (this.hold === hold) this.replace(error, this.lift(hold));
+        if (this.hold === hold) this.replace(error, 'store', this.lift(hold));
         else this.commit.failedLate(error);
       },
     );
@@ -119,7 +119,7 @@ class ResponseGuard {
         if (name === 'write') isWritable = result !== false;
       }
     } catch (error) {
-      this.replace(error, calls);
+      this.replace(error, 'send', calls);
       return;
     }
     hold.resume(isWritable);
@@ -131,7 +131,7 @@ class ResponseGuard {
   }
 
   /** Sends an error response instead of what the application wanted to send. */
-  private replace(error: unknown, calls: readonly ResponseCall[]): void {
+  private replace(error: unknown, what: 'store' | 'send', calls: readonly ResponseCall[]): void {
     const { response, lower } = this;
     this.phase = 'dropped';
     for (const { name, args } of calls) this.swallow(name, args);
@@ -141,7 +141,7 @@ class ResponseGuard {
       response.destroy();
       return;
     }
-    const { status, headers, body } = this.commit.failed(error);
+    const { status, headers, body } = this.commit.failed(error, what);
     const text = JSON.stringify(body);
     const kept = { ...this.initialHeaders, ...visibilityHeaders(response.getHeaders()) };
     for (const { args } of calls) Object.assign(kept, visibilityHeaders(args.find(isHeadersObject)));

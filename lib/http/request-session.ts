@@ -57,6 +57,7 @@ export class RequestSession {
   private readonly initialId: string;
   /** The session object that the store has, and what it looked like when a foreign store got it. */
   private known: { readonly session: LiveSession; readonly snapshot: SessionSnapshot | undefined } | undefined;
+  /** Once for each request: one that failed is not worth a second wait. */
   private isTouchOwed: boolean;
   /** The id of a session that must end and has not yet. */
   private unended: string | undefined;
@@ -242,9 +243,14 @@ export class RequestSession {
       const isEmpty = session.id === this.initialId && Object.keys(session).every((name) => name === 'cookie');
       return isEmpty ? 'nothing' : 'changes';
     }
-    if (isInspecting(this.store)) return this.store.pending(session);
-    if (!known.snapshot?.equals(snapshotOf(session))) return 'changes';
-    return this.isTouchOwed && typeof this.store.touch === 'function' ? 'touch' : 'nothing';
+    const needs = isInspecting(this.store) ? this.store.pending(session) : this.compare(known.snapshot, session);
+    return needs === 'touch' && !this.isTouchOwed ? 'nothing' : needs;
+  }
+
+  /** What a foreign store would say. */
+  private compare(before: SessionSnapshot | undefined, session: LiveSession): 'nothing' | 'touch' | 'changes' {
+    if (!before?.equals(snapshotOf(session))) return 'changes';
+    return typeof this.store.touch === 'function' ? 'touch' : 'nothing';
   }
 
   private end(sid: string, done: Done, graceMs = 0): void {

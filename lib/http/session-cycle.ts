@@ -151,9 +151,10 @@ class ExpressSessionCycle {
       // The application was told of the failure and answers with an error: it need not hear of it again.
       settle: (status) => (requestSession.failure !== undefined && status >= 400 ? undefined : requestSession.settle()),
       isCookieWithheld: () => requestSession.failure !== undefined,
-      failed: (error) => {
+      failed: (error, what) => {
         const response = sessionErrorResponse(error);
-        const text = `A session could not be stored; answered ${response.status}. ${messageOf(error)}`;
+        const subject = what === 'store' ? 'A session could not be stored' : 'A response could not be sent';
+        const text = `${subject}; answered ${response.status}. ${messageOf(error)}`;
         if (response.status === HttpStatus.INTERNAL_SERVER_ERROR) this.logger.error(text, stackOf(error));
         else this.logger.warn(text);
         return response;

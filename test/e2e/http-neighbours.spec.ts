@@ -248,10 +248,6 @@ describe('next to a session on express', () => {
   it("passport's login and logout work, and leave no session of the user behind", async () => {
     @Injectable()
     class LocalStrategy extends PassportStrategy(Strategy) {
-      constructor() {
-        super();
-      }
-
       validate(username: string, password: string): { name: string } {
         if (password !== 'right') throw new UnauthorizedException();
         return { name: username };
@@ -278,7 +274,7 @@ describe('next to a session on express', () => {
       @UseGuards(LoginGuard)
       login(@Req() request: Request): Promise<string> {
         return new Promise((resolve, reject) => {
-          request.logIn(request.user as Express.User, (error: unknown) => {
+          request.logIn(request.user as Express.User, (error?: Error) => {
             if (error) reject(error);
             else resolve('in');
           });
@@ -293,7 +289,7 @@ describe('next to a session on express', () => {
       @Post('logout')
       logout(@Req() request: Request): Promise<string> {
         return new Promise((resolve, reject) => {
-          request.logOut((error: unknown) => {
+          request.logOut((error?: Error) => {
             if (error) reject(error);
             else resolve('out');
           });

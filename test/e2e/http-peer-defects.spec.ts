@@ -82,7 +82,7 @@ class Shop {
   @Delete('session')
   logout(@Req() request: CycleRequest) {
     return new Promise((resolve, reject) => {
-      (request.session as unknown as Data).destroy((error: unknown) => {
+      (request.session as unknown as Data).destroy((error: Error | null) => {
         if (error) reject(error);
         else resolve({ ok: true });
       });

@@ -32,6 +32,7 @@ class Deep {
   }
 }
 
+type AnyResponse = ServerResponse & { raw?: ServerResponse };
 type AnyRequest = CycleRequest & { raw?: CycleRequest };
 const rawOf = (request: AnyRequest): CycleRequest => request.raw ?? request;
 
@@ -91,20 +92,14 @@ class Portal {
   }
 
   @Post('regenerate-empty')
-  regenerateByCallback(
-    @CurrentSession() session: LiveSession,
-    @Res() response: ServerResponse & { raw?: ServerResponse },
-  ) {
+  regenerateByCallback(@CurrentSession() session: LiveSession, @Res() response: AnyResponse) {
     session.regenerate((error: unknown) => {
       (response.raw ?? response).end(error ? 'failed' : 'regenerated');
     });
   }
 
   @Post('change-after-answer')
-  async changeAfter(
-    @CurrentSession() session: LiveSession,
-    @Res() response: ServerResponse & { raw?: ServerResponse },
-  ) {
+  async changeAfter(@CurrentSession() session: LiveSession, @Res() response: AnyResponse) {
     const target = response.raw ?? response;
     target.writeHead(200);
     target.write('first ');
@@ -114,7 +109,7 @@ class Portal {
   }
 
   @Post('busy-after-answer')
-  busy(@CurrentSession() session: LiveSession, @Res() response: ServerResponse & { raw?: ServerResponse }) {
+  busy(@CurrentSession() session: LiveSession, @Res() response: AnyResponse) {
     const target = response.raw ?? response;
     session.user = 'ann';
     target.statusCode = 202;
@@ -128,6 +123,25 @@ class Portal {
     };
     target.statusCode = 500;
     target.once('drain', () => target.end(JSON.stringify(seen)));
+  }
+
+  @Post('wrong-head')
+  wrongHead(@CurrentSession() session: LiveSession, @Res() response: AnyResponse) {
+    const target = response.raw ?? response;
+    session.user = 'ann';
+    target.end(
+      JSON.stringify({
+        status: codeOf(() => target.writeHead(99)),
+        name: codeOf(() => target.writeHead(200, { 'no name': 'x' })),
+        value: codeOf(() => target.writeHead(200, { 'X-Value': 'a\nb' })),
+      }),
+    );
+  }
+
+  @Post('wrong-body')
+  wrongBody(@CurrentSession() session: LiveSession, @Res() response: AnyResponse) {
+    session.user = 'ann';
+    (response.raw ?? response).end({ not: 'a body' });
   }
 
   @Post('unstorable')
@@ -199,6 +213,21 @@ describe.each(PLATFORMS)('a session on %s', (platform) => {
     const answer = await browser.get('/me');
     expect(answer).toMatchObject({ status: 200, isComplete: true });
     expect(store.calls).toEqual(['get', 'touch']);
+  });
+
+  it('is touched once for each request, also when that failed and the store would have it again', async () => {
+    class Eager extends ScriptedStore {
+      pending(session: object): 'touch' | 'changes' {
+        return 'user' in session && this.sessions.size === 0 ? 'changes' : 'touch';
+      }
+    }
+    const store = new Eager();
+    const { client } = await startHttpApp({ ...base, store });
+    const browser = client();
+    await browser.post('/login', { user: 'ann' });
+    store.fail('touch', down);
+    expect((await browser.get('/me')).status).toBe(200);
+    expect(store.count('touch')).toBe(1);
   });
 
   it('clears the cookie, with its path, when it is destroyed', async () => {
@@ -304,6 +333,49 @@ describe.each(PLATFORMS)('a session on %s', (platform) => {
     expect(headers['x-seen']).toBe('before');
     const sent = 'ERR_HTTP_HEADERS_SENT';
     expect(text).toBe(`one ${JSON.stringify({ isFlowing: false, headersSent: true, error: sent, second: sent })}`);
+  });
+
+  it('drops what the application said when it could not be stored, but not what lets a browser see the answer', async () => {
+    const store = new ScriptedStore();
+    const { client } = await startHttpApp({
+      ...base,
+      store,
+      prepare: (app) => {
+        app.enableCors({ origin: 'https://portal.example', credentials: true });
+        app.use((_request: unknown, response: ServerResponse, next: () => void) => {
+          response.setHeader('X-Frame-Options', 'DENY');
+          next();
+        });
+      },
+    });
+    store.fail('set', down);
+    const { status, headers, json } = await client().post('/busy-after-answer', undefined, {
+      headers: { origin: 'https://portal.example' },
+    });
+    expect(status).toBe(503);
+    expect(json).toEqual({ statusCode: 503, message: 'Service Unavailable' });
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': 'https://portal.example',
+      'access-control-allow-credentials': 'true',
+      'x-frame-options': 'DENY',
+      'content-type': 'application/json; charset=utf-8',
+    });
+    expect(headers['x-seen']).toBeUndefined();
+  });
+
+  it('refuses a head that cannot be sent at once, as Node does', async () => {
+    const { client } = await startHttpApp({ ...base, store: new ScriptedStore() });
+    expect((await client().post('/wrong-head')).json).toEqual({
+      status: 'ERR_HTTP_INVALID_STATUS_CODE',
+      name: 'ERR_INVALID_HTTP_TOKEN',
+      value: 'ERR_INVALID_CHAR',
+    });
+  });
+
+  it('is an error when the application wrote what cannot be sent', async () => {
+    const { client, log } = await startHttpApp({ ...base, store: new ScriptedStore() });
+    expect(await client().post('/wrong-body')).toMatchObject({ status: 500, isComplete: true });
+    expect(log.join()).toContain('A response could not be sent; answered 500. The "chunk" argument');
   });
 
   it('answers what the handler makes of a save that failed, without a cookie', async () => {
