@@ -26,7 +26,7 @@ declare module 'express-session' {
   interface SessionData {
     userId?: string;
     count?: number;
-    fields?: Record<string, number>;
+    large?: string;
   }
 }
 
@@ -73,6 +73,22 @@ class Portal {
   show(@CurrentSession() session: LiveSession) {
     const { userId = null, count = null } = session;
     return { userId, count };
+  }
+
+  @Get('fields')
+  fields(@CurrentSession() session: LiveSession) {
+    return Object.fromEntries(Object.entries(session).filter(([name]) => name !== 'cookie'));
+  }
+
+  @Post('large/:length')
+  grow(@CurrentSession() session: LiveSession, @Param('length') length: string) {
+    session.large = 'x'.repeat(Number(length));
+    return {};
+  }
+
+  @Get('large')
+  large(@CurrentSession() session: LiveSession) {
+    return { length: session.large?.length };
   }
 
   @Post('increment')
@@ -175,6 +191,49 @@ describe.each(PLATFORMS)('on two instances of an application on %s', (platform) 
     const statuses = await Promise.all(Array.from({ length: 100 }, (_, index) => post('/increment', index)));
     expect(new Set(statuses)).toEqual(new Set([201]));
     expect((await client.get('/session')).json).toMatchObject({ count: 100 });
+  });
+
+  it('LOST UPDATES (a peer keeps one of them): 200 parallel requests that each set another field are all there', async () => {
+    const [one, two] = await start();
+    const client = one.client();
+    await client.post('/set', { count: 0 });
+    const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const names = Array.from({ length: 200 }, (_, index) => `field${index}`);
+    const answers = await Promise.all(
+      names.map((name, index) =>
+        (index % 2 ? one : two).client().post('/set', { [name]: index }, { headers: { cookie } }),
+      ),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(Object.keys((await client.get('/fields')).json as object).sort()).toEqual([...names, 'count'].sort());
+  });
+
+  it('CONFLICTS: with `reject` the later of two changes of one field gets a 409 and is not stored', async () => {
+    const [one, two] = await start({ conflict: 'reject' });
+    const client = one.client();
+    await client.post('/set', { count: 0 });
+    const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const statuses = await Promise.all(
+      [one, two, one, two].map(
+        async (app) => (await app.client().post('/increment-shared', undefined, { headers: { cookie } })).status,
+      ),
+    );
+    expect(statuses.filter((status) => status === 201)).toHaveLength(
+      ((await client.get('/session')).json as { count: number }).count,
+    );
+    expect(statuses).toContain(409);
+  });
+
+  it('a value of a megabyte is stored whole; one above `maxBytes` is an error and nothing is stored', async () => {
+    const [one] = await start({ maxBytes: 2_000_000 });
+    const client = one.client();
+    await client.post('/large/1000000');
+    expect((await client.get('/large')).json).toEqual({ length: 1_000_000 });
+    expect((await client.post('/large/3000000')).json).toMatchObject({
+      code: 'SESSION_DATA_TOO_LARGE',
+      field: 'large',
+    });
+    expect((await client.get('/large')).json).toEqual({ length: 1_000_000 });
   });
 
   it('an exclusive handler that fails gives the lock back', async () => {
