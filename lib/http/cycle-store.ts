@@ -1,4 +1,5 @@
-import type { Store } from 'express-session';
+import type { ServerResponse } from 'node:http';
+import type { Cookie, SessionData, Store } from 'express-session';
 import { RequestSession } from './request-session.js';
 import type { CycleRequest } from './cycle-request.js';
 import { equipSession } from './session-methods.js';
@@ -13,6 +14,8 @@ export interface CycleStore {
   readonly generate: Generate;
   /** Whether a request's session came out of the store. */
   isLoaded(request: CycleRequest): boolean;
+  /** A load that starts while `run` runs ends with the connection of this response: nobody waits for it then. */
+  loadUntilClosed(response: ServerResponse, run: () => void): void;
 }
 
 /**
@@ -24,7 +27,11 @@ export interface CycleStore {
  *
  * @internal
  */
-export function viewStore(target: Store, mount: (view: Store) => void): CycleStore {
+export function viewStore(
+  target: Store,
+  mount: (view: Store) => void,
+  cookieOf: (request: CycleRequest) => Cookie,
+): CycleStore {
   let isMounting = true;
   let assigned: Generate | undefined;
   const bound = new Map<PropertyKey, unknown>();
@@ -33,10 +40,16 @@ export function viewStore(target: Store, mount: (view: Store) => void): CycleSto
   const generate: Generate = (request) => {
     if (!assigned) throw new Error('The session middleware is not mounted yet.');
     assigned(request);
+    if (request.session) request.session.cookie = cookieOf(request);
     adopt(request);
   };
+  let closed: AbortSignal | undefined;
   const own: Record<PropertyKey, unknown> = {
     generate,
+    get(sid: string, callback: (error: unknown, data?: SessionData | null) => void) {
+      const get = target.get.bind(target) as (sid: string, done: typeof callback, signal?: AbortSignal) => void;
+      get(sid, callback, closed);
+    },
     createSession(request: CycleRequest, data: Parameters<Store['createSession']>[1]) {
       const session = target.createSession(request as never, data);
       loaded.add(request);
@@ -70,7 +83,23 @@ export function viewStore(target: Store, mount: (view: Store) => void): CycleSto
   });
   mount(store);
   isMounting = false;
-  return { store, generate, isLoaded: (request) => loaded.has(request) };
+  return {
+    store,
+    generate,
+    isLoaded: (request) => loaded.has(request),
+    loadUntilClosed(response, run) {
+      const controller = new AbortController();
+      response.once('close', () => {
+        controller.abort();
+      });
+      closed = controller.signal;
+      try {
+        run();
+      } finally {
+        closed = undefined;
+      }
+    },
+  };
 }
 
 /** A session that a request gets later on has promises as its first one has. */

@@ -24,9 +24,12 @@ import {
 import type { SessionContext } from './session-context.js';
 import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
 import { equipSession } from './session-methods.js';
+import { unavailableStore } from './unavailable-store.js';
 
 /** What a cycle needs of the options. @internal */
 export interface SessionCycleOptions extends Pick<ResolvedSessionOptions, 'secrets' | 'proxy' | 'rolling' | 'genid'> {
+  /** @defaultValue 'reject' */
+  readonly onUnavailable?: 'reject' | 'anonymous' | undefined;
   /** The cookie, or what makes the one of a request. */
   readonly cookie: SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions);
   /** The cookie's name where `cookie` is a function. @defaultValue `cookie.name`, else 'connect.sid' */
@@ -85,20 +88,22 @@ class ExpressSessionCycle {
       this.fixedCookie = resolveCookieOptions(cookie, () => false);
     }
     let handle: RequestHandler | undefined;
-    this.view = viewStore(store, (view) => {
+    const mount = (view: Store): void => {
       handle = session({
         store: view,
         secret: [...secrets],
         name: this.name,
-        // A function, so that `auto` is resolved in one way for every form of the option.
-        cookie: (request) => this.cookieOptionsOf(request),
         resave: false,
         saveUninitialized: false,
         rolling,
         ...(proxy !== undefined && { proxy }),
         ...(genid && { genid }),
       });
-    });
+    };
+    // Given here, not to express-session: it takes a function from 1.19 on only, and `auto` is resolved in one way for all forms.
+    this.view = viewStore(store, mount, (request) =>
+      Object.assign(new session.Cookie(), this.cookieOptionsOf(request)),
+    );
     this.handle = handle as unknown as RequestHandler;
   }
 
@@ -118,21 +123,38 @@ class ExpressSessionCycle {
       if (requestSession) this.completeCookie(requestSession, request, response);
       return methods.writeHead.apply(response, args);
     }) as ServerResponse['writeHead'];
-    this.handle(request as unknown as Request, response as unknown as Response, (error?: unknown) => {
-      if (error !== undefined && error !== null) this.refuse(error, response, next);
-      else this.begin(request, response, methods, next);
+    this.view.loadUntilClosed(response, () => {
+      this.handle(request as unknown as Request, response as unknown as Response, (error?: unknown) => {
+        if (error === undefined || error === null) this.begin(request, response, methods, next);
+        else if (this.isAnonymousOn(error)) this.begin(request, response, methods, next, error);
+        else this.refuse(error, response, next);
+      });
     });
   }
 
-  private begin(request: CycleRequest, response: ServerResponse, methods: ResponseMethods, next: Next): void {
+  /** Whether the request goes on, with an empty session, although its own could not be reached. */
+  private isAnonymousOn(error: unknown): boolean {
+    const { status } = sessionErrorResponse(error);
+    return this.options.onUnavailable === 'anonymous' && status === HttpStatus.SERVICE_UNAVAILABLE;
+  }
+
+  private begin(
+    request: CycleRequest,
+    response: ServerResponse,
+    methods: ResponseMethods,
+    next: Next,
+    outage?: unknown,
+  ): void {
     try {
+      if (outage !== undefined) this.view.generate(request);
       const { session } = request;
       if (!session) throw new Error('unreachable: express-session goes on with a session or with an error');
-      const { store, generate } = this.view;
+      const { generate } = this.view;
+      const store = outage === undefined ? this.view.store : unavailableStore(outage);
       const isLoaded = this.view.isLoaded(request);
       const requestSession = new RequestSession({ request, session, store, generate, isLoaded });
       equipSession(session);
-      commitBeforeRespond(response, methods, this.commitOf(requestSession));
+      commitBeforeRespond(response, methods, this.commitOf(requestSession, outage !== undefined));
     } catch (error) {
       next(error);
       return;
@@ -146,11 +168,11 @@ class ExpressSessionCycle {
     next(sessionHttpException(error));
   }
 
-  private commitOf(requestSession: RequestSession): ResponseCommit {
+  private commitOf(requestSession: RequestSession, isAnonymous: boolean): ResponseCommit {
     return {
       // The application was told of the failure and answers with an error: it need not hear of it again.
       settle: (status) => (requestSession.failure !== undefined && status >= 400 ? undefined : requestSession.settle()),
-      isCookieWithheld: () => requestSession.failure !== undefined,
+      isCookieWithheld: () => isAnonymous || requestSession.failure !== undefined,
       failed: (error, what) => {
         const response = sessionErrorResponse(error);
         const subject = what === 'store' ? 'A session could not be stored' : 'A response could not be sent';
