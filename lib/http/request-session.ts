@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Cookie, Store } from 'express-session';
 import { SessionReadonlyError } from '../errors/session-readonly.error.js';
 import type { CycleRequest } from './cycle-request.js';
+import { isInspecting } from './inspecting-store.js';
 import type { SessionAccessMode } from './session-access.decorator.js';
 import { snapshotOf } from './session-snapshot.js';
 import type { SessionSnapshot } from './session-snapshot.js';
@@ -17,14 +18,6 @@ interface KnownRequest extends CycleRequest {
 
 /** What `reload` says of a session that is gone. */
 class SessionGoneError extends Error {}
-
-/** A store that can say itself what a live session needs. @internal */
-export interface InspectingStore extends Store {
-  pending(session: object): 'nothing' | 'touch' | 'changes';
-  rotate(sid: string, graceMs: number, callback: Done): void;
-  changedFields(session: object): readonly string[];
-  setOwner(session: object, owner: string | undefined): void;
-}
 
 /** What a cycle knows of a request's session when it starts. @internal */
 export interface RequestSessionStart {
@@ -62,6 +55,7 @@ export class RequestSession {
   /** The id of a session that must end and has not yet. */
   private unended: string | undefined;
   private readonly calls = new StoreCalls();
+  private settling: Promise<void> | undefined;
 
   constructor(private readonly start: RequestSessionStart) {
     this.request = start.request;
@@ -181,8 +175,14 @@ export class RequestSession {
    * cannot be written.
    */
   settle(): Promise<void> | undefined {
+    // One that is under way is shared, its failure too; what changed meanwhile is written after it.
+    if (this.settling) return this.settling.then(() => this.settle());
     const idle = this.calls.idle();
-    return idle ? idle.then(() => this.write()) : this.write();
+    const work = idle ? idle.then(() => this.write()) : this.write();
+    this.settling = work?.finally(() => {
+      this.settling = undefined;
+    });
+    return this.settling;
   }
 
   /** Waits for what is under way, however it ends. `undefined`: nothing is. */
@@ -286,10 +286,6 @@ function restartMaxAge(session: LiveSession): void {
   const { originalMaxAge } = session.cookie;
   session.touch();
   session.cookie.originalMaxAge = originalMaxAge;
-}
-
-function isInspecting(store: Store): store is InspectingStore {
-  return 'pending' in store && typeof store.pending === 'function';
 }
 
 function ignore(): void {

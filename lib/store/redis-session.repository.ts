@@ -48,8 +48,8 @@ export class RedisSessionRepository implements SessionRepository {
     this.users = new RedisUserIndex(this.calls, layout, options.userLimit);
   }
 
-  async load(sid: string): Promise<StoredSession | null> {
-    return this.loadFrom(this.layout.session(sid));
+  async load(sid: string, signal?: AbortSignal): Promise<StoredSession | null> {
+    return this.loadFrom(this.layout.session(sid), signal);
   }
 
   async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
@@ -205,8 +205,8 @@ export class RedisSessionRepository implements SessionRepository {
     return surplus;
   }
 
-  private async loadFrom(keys: SessionKeys): Promise<StoredSession | null> {
-    const reply = await this.link.execute({ run: 'hgetall', keys: [keys.session], args: [] });
+  private async loadFrom(keys: SessionKeys, signal?: AbortSignal): Promise<StoredSession | null> {
+    const reply = await this.link.execute({ run: 'hgetall', keys: [keys.session], args: [] }, { signal });
     return parseStoredSession(keys.id, reply, this.link.nowMs());
   }
 

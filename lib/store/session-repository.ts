@@ -47,8 +47,8 @@ export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { r
  * @internal
  */
 export interface SessionRepository {
-  /** The session, or `null` when it is unknown, expired, or ended. */
-  load(sid: string): Promise<StoredSession | null>;
+  /** The session, or `null` when it is unknown, expired, or ended. The signal ends the wait of a caller that has gone. */
+  load(sid: string, signal?: AbortSignal): Promise<StoredSession | null>;
   /** Stores a new session. */
   create(sid: string, change: SessionChange): Promise<CreateOutcome>;
   /** Writes the changed fields of a live session. */

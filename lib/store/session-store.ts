@@ -30,12 +30,13 @@ export class SessionStore extends session.Store {
 
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */
   override get(sid: string): Promise<session.SessionData | undefined>;
-  override get(sid: string, callback: SessionStoreCallback<session.SessionData>): void;
+  override get(sid: string, callback: SessionStoreCallback<session.SessionData>, signal?: AbortSignal): void;
   override get(
     sid: string,
     callback?: SessionStoreCallback<session.SessionData>,
+    signal?: AbortSignal,
   ): Promise<session.SessionData | undefined> | void {
-    return answer(this.fetch(sid), callback);
+    return answer(this.fetch(sid, signal), callback);
   }
 
   /**
@@ -144,8 +145,8 @@ export class SessionStore extends session.Store {
     void answer(this.giveUp(sid, graceMs), callback);
   }
 
-  private async fetch(sid: string): Promise<session.SessionData | undefined> {
-    const stored = await this.repository.load(sid);
+  private async fetch(sid: string, signal?: AbortSignal): Promise<session.SessionData | undefined> {
+    const stored = await this.repository.load(sid, signal);
     const data = stored ? this.decode(stored) : undefined;
     if (stored && data) this.writer.loaded(data, stored);
     return data;

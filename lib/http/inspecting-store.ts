@@ -1,0 +1,15 @@
+import type { Store } from 'express-session';
+import type { Done } from './store-calls.js';
+
+/** A store that can say itself what a live session needs. @internal */
+export interface InspectingStore extends Store {
+  pending(session: object): 'nothing' | 'touch' | 'changes';
+  rotate(sid: string, graceMs: number, callback: Done): void;
+  changedFields(session: object): readonly string[];
+  setOwner(session: object, owner: string | undefined): void;
+}
+
+/** Whether a store can. @internal */
+export function isInspecting(store: Store): store is InspectingStore {
+  return 'pending' in store && typeof store.pending === 'function';
+}

@@ -1,0 +1,102 @@
+import { Body, Controller, Get, Post } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SessionData } from 'express-session';
+import { CurrentSession, SessionModule, SessionService } from '../../lib/index.js';
+import type { SessionModuleOptions } from '../../lib/index.js';
+import type { LiveSession } from '../../lib/http/session.types.js';
+import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
+import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
+import type { HttpApp } from '../support/http-app.js';
+import { PLATFORMS, startHttpApp } from '../support/http-app.js';
+
+@Controller()
+class Portal {
+  @Post('set')
+  set(@CurrentSession() session: LiveSession, @Body() body: Partial<SessionData>) {
+    Object.assign(session, body);
+    return {};
+  }
+
+  @Get('session')
+  show(@CurrentSession() session: LiveSession) {
+    return { keys: Object.keys(session).filter((name) => name !== 'cookie') };
+  }
+
+  @Post('logout')
+  async logout(@CurrentSession() session: LiveSession) {
+    await session.destroy();
+    return {};
+  }
+}
+
+describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
+  let redis: RedisProcess;
+  beforeEach(async () => {
+    redis = await startRedisServer();
+  });
+  afterEach(async () => {
+    await redis.stop();
+  });
+
+  function start(options: Partial<SessionModuleOptions>): Promise<HttpApp> {
+    const module = SessionModule.forRoot({
+      application: 'outage',
+      secret: 'a-secret-of-the-outage-tests-0123456789',
+      redis: { host: redis.host, port: redis.port, operationTimeoutMs: 500, attemptTimeoutMs: 300 },
+      ...options,
+    });
+    return startHttpApp({ platform, modules: [module], controllers: [Portal] });
+  }
+
+  it('ANONYMOUS WITH STATUS 200 (what a peer does): by default every request gets a 503 that tells nothing internal', async () => {
+    const app = await start({});
+    const client = app.client();
+    await client.post('/set', { count: 1 });
+    await redis.kill();
+    for (const answer of [
+      await client.get('/session'),
+      await client.post('/set', { count: 2 }),
+      await client.post('/logout'),
+    ]) {
+      expect(answer.status).toBe(503);
+      expect(answer.headers['retry-after']).toBe('1');
+      expect(answer.json).toEqual({ statusCode: 503, message: 'Service Unavailable' });
+      expect(answer.setCookie).toEqual([]);
+    }
+    await redis.restart();
+    expect((await client.get('/session')).status).toBe(200);
+  });
+
+  it("with `anonymous` a request goes on with an empty session; no cookie is issued and the user's own stays", async () => {
+    const app = await start({ onUnavailable: 'anonymous' });
+    const client = app.client();
+    await client.post('/set', { count: 1 });
+    await redis.kill();
+    const answer = await client.get('/session');
+    expect(answer).toMatchObject({ status: 200, json: { keys: [] }, setCookie: [] });
+    const changed = await client.post('/set', { count: 2 });
+    expect(changed, 'a change that cannot be stored').toMatchObject({ status: 503, setCookie: [] });
+    const out = await client.post('/logout');
+    expect(out, 'a logout that did not happen').toMatchObject({ status: 503, setCookie: [] });
+    const stranger = await app.client().get('/session');
+    expect(stranger).toMatchObject({ status: 200, setCookie: [] });
+  });
+
+  it('a request whose client has gone stops waiting', async () => {
+    const app = await start({ redis: { host: redis.host, port: redis.port, operationTimeoutMs: 30_000 } });
+    const client = app.client();
+    await client.post('/set', { count: 1 });
+    const service = app.app.get(SessionService);
+    redis.freeze();
+    const gone = new AbortController();
+    const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const request = fetch(`${app.url}/session`, { headers: { cookie }, signal: gone.signal }).catch(() => 'gone');
+    await expect.poll(() => service.status()?.state, { timeout: 10_000 }).toBe('lost');
+    expect(service.status()?.waiting).toBe(1);
+    gone.abort();
+    expect(await request).toBe('gone');
+    await expect.poll(() => service.status()?.waiting, { timeout: 5_000 }).toBe(0);
+    redis.thaw();
+    await expect.poll(async () => (await client.get('/session')).status, { timeout: 10_000 }).toBe(200);
+  });
+});
