@@ -58,7 +58,8 @@ export class ClientLink implements SessionLink {
     void this.#readClocks();
   };
   readonly #onClose = (): void => {
-    if (this.#journal.state === 'ready') this.#journal.lost(this.#name(), 'the client lost its connection', performance.now());
+    if (this.#journal.state === 'ready')
+      this.#journal.lost(this.#name(), 'the client lost its connection', performance.now());
   };
   #clockOffsetMs = Date.now() - performance.now();
   #clockTimer: NodeJS.Timeout | undefined;
@@ -66,18 +67,23 @@ export class ClientLink implements SessionLink {
 
   constructor(private readonly parts: ClientLinkParts) {
     const { client, limits } = parts;
-    this.#book = new OperationBook(limits);
+    this.#book = new OperationBook(limits, () => undefined);
     this.#lane = new CommandLane(
       (operation) => this.#attempt(operation),
       () => true,
     );
-    this.#runner = new CommandRunner(async (command) => client.sendCommand(command));
+    this.#runner = new CommandRunner((command) => this.#send(command));
     this.#replication =
       parts.replication && isCluster(client)
-        ? new ClusterReplication(client, parts.replication.isStrict, (reply) => this.#withinAttempt(reply), (isAlone) => {
-            if (isAlone) this.#journal.degraded(this.#name(), 'the Cluster lists no replica for a slot');
-            else this.#journal.recovered(this.#name());
-          })
+        ? new ClusterReplication(
+            client,
+            parts.replication.isStrict,
+            (reply) => this.#withinAttempt(reply),
+            (isAlone) => {
+              if (isAlone) this.#journal.degraded(this.#name(), 'the Cluster lists no replica for a slot');
+              else this.#journal.recovered(this.#name());
+            },
+          )
         : null;
     client.on('ready', this.#onReady);
     client.on('close', this.#onClose);
@@ -150,16 +156,21 @@ export class ClientLink implements SessionLink {
     }
   }
 
+  #send(command: RedactedCommand): Promise<unknown> {
+    this.parts.client.sendCommand(command);
+    return command.promise;
+  }
+
   async #run(operation: Operation): Promise<unknown> {
-    const { client } = this.parts;
     let sent: RedactedCommand | undefined;
     const reply = await this.#withinAttempt(
-      this.#runner.run(operation.command, this.#notAfterMs(operation), async (command) => {
+      this.#runner.run(operation.command, this.#notAfterMs(operation), (command) => {
         sent = command;
-        return client.sendCommand(command);
+        return this.#send(command);
       }),
     );
-    if (this.#replication && sent && operation.isWrite) await this.#replication.confirm(sent, () => !operation.isSettled);
+    if (this.#replication && sent && operation.isWrite)
+      await this.#replication.confirm(sent, () => !operation.isSettled);
     return reply;
   }
 

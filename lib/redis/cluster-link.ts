@@ -46,7 +46,8 @@ export function createClusterLink(
     mode: 'cluster',
     client,
     limits: options,
-    replication: options.durability === 'primary' ? undefined : { isStrict: options.durability === 'replicated-strict' },
+    replication:
+      options.durability === 'primary' ? undefined : { isStrict: options.durability === 'replicated-strict' },
     close: () => {
       client.disconnect();
     },

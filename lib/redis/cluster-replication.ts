@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from 'ioredis';
 import { ConnectionLostError } from './connection-lost.error.js';
+import { parseRole } from './node-report.js';
 import { RedactedCommand } from './redacted-command.js';
 
 /** How long a node waits for its replicas at a time: reads on the same connection wait as well. @unit milliseconds */
@@ -54,17 +55,27 @@ export class ClusterReplication {
     const slot = command.getSlot();
     while (isWanted()) {
       const [master = '', ...replicas] = this.client.slots[slot] ?? [];
-      const count = replicas.length;
+      const count = replicas.length || (await this.#connectedCount(slot));
       const wait = new SlotCommand(slot, 'wait', String(count), String(WAIT_MS));
-      this.client.sendCommand(wait);
-      const acknowledged = Number(await this.withinAttempt(wait.promise));
-      if (wait.writtenTo !== command.writtenTo) throw new ConnectionLostError(`slot ${slot}`, 'another node serves it now');
+      const acknowledged = Number(await this.#send(wait));
+      if (wait.writtenTo !== command.writtenTo)
+        throw new ConnectionLostError(`slot ${slot}`, 'another node serves it now');
       if (acknowledged >= count && (count > 0 || !this.isStrict)) {
         this.#note(master, count === 0);
         return;
       }
       await delay(WAIT_MS);
     }
+  }
+
+  /** Replicas that the master itself sees: the slot map may be incomplete right after a failover. */
+  async #connectedCount(slot: number): Promise<number> {
+    return parseRole(await this.#send(new SlotCommand(slot, 'role')).catch(() => null)).replicas?.length ?? 0;
+  }
+
+  #send(command: RedactedCommand): Promise<unknown> {
+    this.client.sendCommand(command);
+    return this.withinAttempt(command.promise);
   }
 
   #note(master: string, isAlone: boolean): void {

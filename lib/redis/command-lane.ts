@@ -33,6 +33,8 @@ export class CommandLane {
   }
 
   add(operation: Operation): void {
+    // In a long outage nobody else takes those away that have been given up.
+    while (this.#queue[0]?.isSettled) this.#queue.shift();
     this.#queue.push(operation);
   }
 

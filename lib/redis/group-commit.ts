@@ -16,11 +16,19 @@ const LAG_MS = 1000;
 /** For so long after it was given a proof lets a lone primary acknowledge at once. @unit milliseconds */
 const PROOF_LIFE_MS = 2000;
 
-/** A change on its way to the replicas. */
-interface PendingChange {
+/** A change to be made. @internal */
+export interface Change {
   readonly command: LinkCommand;
+  /** Whether it may have been executed before: then it may find itself done and write nothing. */
   readonly isReplay: boolean;
+  /** Its stamp, asked for when it is sent. */
   readonly notAfterMs: () => number;
+  /** Whether anybody still waits for it; else it is not sent. */
+  readonly isWanted: () => boolean;
+}
+
+/** A change on its way to the replicas. */
+interface PendingChange extends Change {
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -78,14 +86,12 @@ export class GroupCommit {
   /**
    * Executes a change; resolves with its reply once it is replicated.
    *
-   * @param isReplay - whether it may have been executed before
-   * @param notAfterMs - the stamp of the change, asked for when it is sent
    * @throws ConnectionLostError when the node is left before; the change must be replayed.
    * @throws the server's own error.
    */
-  commit(command: LinkCommand, isReplay: boolean, notAfterMs: () => number): Promise<unknown> {
+  commit(change: Change): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ command, isReplay, notAfterMs, resolve, reject });
+      this.#pending.push({ ...change, resolve, reject });
       if (!this.#isRunning) void this.#run();
     });
   }
@@ -95,7 +101,11 @@ export class GroupCommit {
     // What else comes in this tick goes with the first.
     await Promise.resolve();
     while (this.#pending.length > 0) {
-      const group = this.#pending.splice(0, MAX_GROUP);
+      const group = this.#pending.splice(0, MAX_GROUP).filter((change) => {
+        const isWanted = change.isWanted();
+        if (!isWanted) change.resolve(undefined);
+        return isWanted;
+      });
       this.#inFlight = group.length;
       await this.#commitGroup(group);
       this.#inFlight = 0;
@@ -203,7 +213,9 @@ export class GroupCommit {
   /** Those of the replicas that have not confirmed an offset. */
   #behind(names: ReadonlySet<string>, offset: number): ReadonlySet<string> {
     const replicas = this.parts.node.report?.replicas ?? [];
-    const upToDate = new Set(replicas.filter((replica) => replica.offset >= offset).map(({ address }) => addressKey(address)));
+    const upToDate = new Set(
+      replicas.filter((replica) => replica.offset >= offset).map(({ address }) => addressKey(address)),
+    );
     return new Set([...names].filter((name) => !upToDate.has(name)));
   }
 

@@ -53,7 +53,8 @@ export async function inspectLink(
       })),
       sentinels,
       usedMemoryBytes: bytesOf(memory.get('used_memory')),
-      maxMemoryBytes: bytesOf(memory.get('maxmemory')) || null,
+      // 0 stands for no limit.
+      maxMemoryBytes: bytesOf(memory.get('maxmemory')?.replace(/^0$/, '')),
     };
   } finally {
     clearTimeout(timer);
@@ -70,5 +71,5 @@ function withinSignal<T>(promise: Promise<T>, signal: AbortSignal, late: Error):
 }
 
 function bytesOf(text: string | undefined): number | null {
-  return text === undefined ? null : Number(text);
+  return text ? Number(text) : null;
 }

@@ -107,6 +107,15 @@ export class LinkJournal {
 
   #emit<E extends keyof SessionLinkEvents>(event: E, payload: SessionLinkEvents[E]): void {
     if (this.#state === 'closed') return;
-    for (const listener of this.#listeners[event] ?? []) listener(payload);
+    for (const listener of this.#listeners[event] ?? []) {
+      try {
+        listener(payload);
+      } catch (error) {
+        // A listener's fault is its owner's, and must not stop the failover it was told of.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 }

@@ -21,5 +21,5 @@ export function addressKey(address: NodeAddress): string {
 export function translateAddress(address: NodeAddress, natMap: RedisOptions['natMap']): NodeAddress {
   const key = addressKey(address);
   const mapped = typeof natMap === 'function' ? natMap(key) : natMap?.[key];
-  return mapped ? { host: mapped.host, port: Number(mapped.port) } : address;
+  return mapped ? { host: mapped.host, port: mapped.port } : address;
 }

@@ -47,7 +47,12 @@ export async function inquire(connection: RedisConnection): Promise<NodeReport> 
       return error;
     }
   };
-  const [ping, role, info, time] = await Promise.all([ask('ping'), ask('role'), ask('info', 'replication'), ask('time')]);
+  const [ping, role, info, time] = await Promise.all([
+    ask('ping'),
+    ask('role'),
+    ask('info', 'replication'),
+    ask('time'),
+  ]);
   const answeredAt = performance.now();
   const facts = parseInfo(info);
   const told = parseRole(role);
@@ -59,7 +64,9 @@ export async function inquire(connection: RedisConnection): Promise<NodeReport> 
     replicas: told.replicas ?? replicasOf(facts),
     replicationId: facts.get('master_replid') ?? null,
     formerReplicationId: facts.get('master_replid2') ?? null,
-    clockOffsetMs: Array.isArray(time) ? Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000) - answeredAt : null,
+    clockOffsetMs: Array.isArray(time)
+      ? Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000) - answeredAt
+      : null,
     askedAt,
     answeredAt,
   };
@@ -94,7 +101,10 @@ export function parseRole(reply: unknown): ToldRole {
     return {
       role,
       offset: Number(second),
-      replicas: replicas.map(([host, port, offset]) => ({ address: { host, port: Number(port) }, offset: Number(offset) })),
+      replicas: replicas.map(([host, port, offset]) => ({
+        address: { host, port: Number(port) },
+        offset: Number(offset),
+      })),
     };
   }
   if (role === 'slave') return { role, primary: { host: String(second), port: Number(third) } };

@@ -73,7 +73,11 @@ export class OperationBook {
   #timer: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(private readonly limits: OperationLimits) {}
+  /** @param trouble - why there is no primary now, as the cause of a refusal */
+  constructor(
+    private readonly limits: OperationLimits,
+    private readonly trouble: () => unknown,
+  ) {}
 
   /**
    * Enters a new operation.
@@ -93,9 +97,11 @@ export class OperationBook {
         this.fail(operation, goneError());
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      operation.promise.catch(() => undefined).finally(() => {
-        signal.removeEventListener('abort', onAbort);
-      });
+      operation.promise
+        .catch(() => undefined)
+        .finally(() => {
+          signal.removeEventListener('abort', onAbort);
+        });
     }
     return operation;
   }
@@ -156,7 +162,7 @@ export class OperationBook {
         this.#timer = this.#arm(operation.deadlineAt - now);
         return;
       }
-      this.fail(operation, deadlineError(this.limits.operationTimeoutMs, operation.lastError));
+      this.fail(operation, deadlineError(this.limits.operationTimeoutMs, operation.lastError ?? this.trouble()));
     }
   }
 }

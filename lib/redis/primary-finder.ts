@@ -17,6 +17,8 @@ export interface PrimaryChoice {
 export interface PrimaryFinder {
   /** Called whenever another answer of `choose` or `objection` is possible. */
   onChange: () => void;
+  /** Why no node can be chosen, for an operator; `undefined` when nothing is wrong. */
+  readonly trouble: Error | undefined;
   /** The node to use now, or `null` while none is known. */
   choose(): PrimaryChoice | null;
   /** Why a node in use must be left, or `null`. */
@@ -31,6 +33,7 @@ export interface PrimaryFinder {
 /** The primary at a fixed address. @internal */
 export class FixedFinder implements PrimaryFinder {
   onChange = (): void => undefined;
+  readonly trouble = undefined;
 
   constructor(private readonly address: NodeAddress) {}
 

@@ -1,5 +1,5 @@
 import type { LinkCommand } from '../core/session-link.js';
-import { ConnectionLostError } from './connection-lost.error.js';
+import type { ConnectionLostError } from './connection-lost.error.js';
 import { addressKey } from './node-address.js';
 import { inquire, parseInfo, type NodeReport } from './node-report.js';
 import type { PrimaryChoice } from './primary-finder.js';
@@ -160,6 +160,8 @@ export class PrimaryNode {
 
 /** Whether a version, where it is known, is older than another. */
 function isBefore(version: string | undefined, major: number, minor: number): boolean {
-  const [ownMajor = Infinity, ownMinor = Infinity] = (version ?? '').split('.').map((part) => (part === '' ? Infinity : Number(part)));
+  const [ownMajor = Infinity, ownMinor = Infinity] = (version ?? '')
+    .split('.')
+    .map((part) => (part === '' ? Infinity : Number(part)));
   return ownMajor < major || (ownMajor === major && ownMinor < minor);
 }

@@ -22,7 +22,10 @@ export class ProvisionalLog {
 
   /** Keeps changes in the order they were made; `false`: there is no room for them. */
   add(changes: readonly LinkCommand[]): boolean {
-    const bytes = changes.reduce((sum, { args }) => sum + args.reduce((size, arg) => size + Buffer.byteLength(arg), 0), 0);
+    const bytes = changes.reduce(
+      (sum, { args }) => sum + args.reduce((size, arg) => size + Buffer.byteLength(arg), 0),
+      0,
+    );
     if (this.#changes.length + changes.length > MAX_COUNT || this.#bytes + bytes > this.maxBytes) return false;
     this.#changes.push(...changes);
     this.#bytes += bytes;

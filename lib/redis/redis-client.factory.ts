@@ -31,7 +31,9 @@ function quiet<T extends Redis | Cluster>(client: T): T {
   return client;
 }
 
-function addressOptions(topology: Extract<ResolvedRedisOptions['topology'], { kind: 'standalone' | 'sentinel' }>): object {
+function addressOptions(
+  topology: Extract<ResolvedRedisOptions['topology'], { kind: 'standalone' | 'sentinel' }>,
+): object {
   if (topology.kind === 'standalone') {
     const { host, port, path, node } = topology;
     return { ...node, ...(path === undefined ? { host, port } : { path }) };

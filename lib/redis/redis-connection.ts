@@ -150,8 +150,7 @@ export class RedisConnection {
       return await command.promise;
     } catch (error) {
       if (isReplyError(error)) throw error;
-      this.destroy((error as Error).message, error as Error);
-      throw this.#lost;
+      throw this.destroy((error as Error).message, error as Error);
     } finally {
       this.#outstanding--;
     }
@@ -163,12 +162,14 @@ export class RedisConnection {
   }
 
   /** Drops the connection at once; what is in flight rejects. Nothing happens when it is lost already. */
-  destroy(reason: string, cause?: Error): void {
-    if (this.#lost) return;
-    this.#lost = new ConnectionLostError(this.key, reason, cause ? { cause } : undefined);
+  destroy(reason: string, cause?: Error): ConnectionLostError {
+    if (this.#lost) return this.#lost;
+    const lost = new ConnectionLostError(this.key, reason, cause ? { cause } : undefined);
+    this.#lost = lost;
     clearInterval(this.#watchdog);
     this.#redis.disconnect();
-    for (const listener of this.#onLost.splice(0)) listener(this.#lost);
+    for (const listener of this.#onLost.splice(0)) listener(lost);
+    return lost;
   }
 
   /** One system call for all commands of a tick; ioredis alone makes one for each. */

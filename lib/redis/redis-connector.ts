@@ -48,7 +48,11 @@ export async function openSocket(
   );
   // TLS runs over a socket of ours, since only a plain TCP socket can be reset.
   const stream: Socket = options.tls
-    ? connectTls({ ...(address.path === undefined ? { host: address.host, port: address.port } : {}), ...options.tls, socket: raw })
+    ? connectTls({
+        ...(address.path === undefined ? { host: address.host, port: address.port } : {}),
+        ...options.tls,
+        socket: raw,
+      })
     : raw;
   const socket = { raw, stream };
   onCreated(socket);

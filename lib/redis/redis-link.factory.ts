@@ -10,7 +10,10 @@ import { RedisLink, type RedisLinkParts } from './redis-link.js';
 import { ConnectedReplicas, type ReplicaAuthority } from './replica-authority.js';
 import { SentinelFinder } from './sentinel-finder.js';
 
-type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<ResolvedRedisOptions['topology'], { kind: K }>;
+type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
+  ResolvedRedisOptions['topology'],
+  { kind: K }
+>;
 
 /**
  * Makes the link to the sessions' Redis. It connects in the background.
@@ -76,7 +79,10 @@ function sentinelLink(options: ResolvedRedisOptions, topology: Topology<'sentine
   });
 }
 
-function replicationOf({ durability }: ResolvedRedisOptions, authority: ReplicaAuthority): RedisLinkParts['replication'] {
+function replicationOf(
+  { durability }: ResolvedRedisOptions,
+  authority: ReplicaAuthority,
+): RedisLinkParts['replication'] {
   return durability === 'primary' ? null : { authority, isStrict: durability === 'replicated-strict' };
 }
 

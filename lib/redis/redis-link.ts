@@ -57,7 +57,7 @@ export class RedisLink implements SessionLink {
   #closing: Promise<void> | undefined;
 
   constructor(private readonly parts: RedisLinkParts) {
-    this.#book = new OperationBook(parts.limits);
+    this.#book = new OperationBook(parts.limits, () => this.#keeper.lastError ?? parts.finder.trouble);
     this.#log = new ProvisionalLog(parts.limits.maxWaitingBytes);
     const attempt = (operation: Operation): Promise<void> => this.#attempt(operation);
     // What was acknowledged is made again before anybody reads.
@@ -133,16 +133,19 @@ export class RedisLink implements SessionLink {
       return;
     }
     try {
-      const stamp = (): number => this.#notAfterMs(operation);
-      const reply =
-        this.#commits && operation.isWrite
-          ? await this.#commits.commit(operation.command, operation.isReplay, stamp)
-          : await node.run(operation.command, stamp());
+      const reply = await this.#send(operation, node);
       this.#book.complete(operation, reply);
       this.#laneOf(operation).grow();
     } catch (error) {
       await this.#handle(operation, node, error);
     }
+  }
+
+  #send(operation: Operation, node: PrimaryNode): Promise<unknown> {
+    const { command, isReplay, isWrite } = operation;
+    const notAfterMs = (): number => this.#notAfterMs(operation);
+    if (!this.#commits || !isWrite) return node.run(command, notAfterMs());
+    return this.#commits.commit({ command, isReplay, notAfterMs, isWanted: () => !operation.isSettled });
   }
 
   #groupCommitOn(node: PrimaryNode): GroupCommit | null {

@@ -26,11 +26,14 @@ export class CommandRunner {
   /**
    * Runs one command.
    *
+   * @param command - what to run
    * @param notAfterMs - for a script that writes: Redis's clock after which it must refuse
    * @param send - how it is sent, when not like the others
    */
-  async run({ run, keys, args }: LinkCommand, notAfterMs: number, send: CommandSender = this.send): Promise<unknown> {
-    if (typeof run === 'string') return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...args.map(() => '?')]));
+  async run(command: LinkCommand, notAfterMs: number, send: CommandSender = this.send): Promise<unknown> {
+    const { run, keys, args } = command;
+    if (typeof run === 'string')
+      return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...args.map(() => '?')]));
     const all = run.isWrite ? [String(notAfterMs), ...args] : args;
     const digest = (): RedactedCommand => scriptCommand('evalsha', run.sha1, run.sha1, keys, all);
     await this.#loading.get(run.sha1);
@@ -52,11 +55,14 @@ export class CommandRunner {
     }
   }
 
-  #load(script: Script, keys: readonly string[], args: readonly (string | Buffer)[], send: CommandSender): Promise<unknown> {
+  #load(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+    send: CommandSender,
+  ): Promise<unknown> {
     const reply = send(scriptCommand('eval', script.text, script.name, keys, args));
-    const loaded = reply
-      .catch(() => undefined)
-      .then(() => this.#loading.delete(script.sha1));
+    const loaded = reply.catch(() => undefined).then(() => this.#loading.delete(script.sha1));
     this.#loading.set(script.sha1, loaded);
     return reply;
   }
@@ -74,5 +80,9 @@ function scriptCommand(
   args: readonly (string | Buffer)[],
 ): RedactedCommand {
   const count = String(keys.length);
-  return new RedactedCommand(name, [script, count, ...keys, ...args], [shownScript, count, ...keys, ...args.map(() => '?')]);
+  return new RedactedCommand(
+    name,
+    [script, count, ...keys, ...args],
+    [shownScript, count, ...keys, ...args.map(() => '?')],
+  );
 }

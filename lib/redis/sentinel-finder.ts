@@ -44,13 +44,27 @@ export class SentinelFinder implements PrimaryFinder {
     });
   }
 
+  get trouble(): Error | undefined {
+    const { best, troubles } = this.sentinels;
+    if (!best)
+      return new Error(
+        `No Sentinel names a primary "${this.options.name}": ${troubles.join('; ') || 'none has answered yet'}`,
+      );
+    if (this.#current) return undefined;
+    const report = this.#freshReport(best.primary);
+    const state = report
+      ? `calls itself ${report.role ?? 'nothing'}${report.isLoading ? ' and is loading' : ''}`
+      : 'does not answer';
+    return new Error(`The primary that Sentinel names, ${addressKey(best.primary)}, ${state}`);
+  }
+
   choose(): PrimaryChoice | null {
     const best = this.sentinels.best;
     if (!best) return null;
     const named = this.#freshReport(best.primary);
     const promoted = this.#promoted(best.primary);
     if (promoted && (!isPrimary(named) || this.sentinels.isFailoverInProgress)) return this.#choice(promoted);
-    if (isPrimary(named) || (named && named.role === null && !named.isLoading)) return this.#choice(best.primary);
+    if (isPrimary(named) || (named?.role === null && !named.isLoading)) return this.#choice(best.primary);
     if (named?.role !== 'slave' || !named.primary) return null;
     const followed = this.options.translate(named.primary);
     return isPrimary(this.#freshReport(followed)) ? this.#choice(followed) : null;
@@ -64,7 +78,11 @@ export class SentinelFinder implements PrimaryFinder {
     }
     const report = this.#watches.get(key)?.report;
     if (report?.role === 'slave' && report.askedAt >= this.#searchingSince) return 'it is a replica now';
-    const promoted = this.sentinels.isFailoverInProgress && best && addressKey(best.primary) === key && this.#promoted(current.address);
+    const promoted =
+      this.sentinels.isFailoverInProgress &&
+      best &&
+      addressKey(best.primary) === key &&
+      this.#promoted(current.address);
     return promoted ? `${addressKey(promoted)} is being promoted by Sentinel` : null;
   }
 
@@ -109,7 +127,8 @@ export class SentinelFinder implements PrimaryFinder {
   #choice(address: NodeAddress): PrimaryChoice {
     const key = addressKey(address);
     const report = this.#watches.get(key)?.report;
-    const isPromoted = key === this.#promotedKey || (isPrimary(report ?? null) && continuesHistory(report, this.#replicationId));
+    const isPromoted =
+      key === this.#promotedKey || (isPrimary(report ?? null) && continuesHistory(report, this.#replicationId));
     return { address, generation: this.sentinels.generation, isPromoted };
   }
 
@@ -121,7 +140,8 @@ export class SentinelFinder implements PrimaryFinder {
   /** A node other than the one given that calls itself a primary and continues the last primary's history. */
   #promoted(other: NodeAddress): NodeAddress | null {
     for (const [key, { address, report }] of this.#watches) {
-      if (key !== addressKey(other) && isPrimary(report) && continuesHistory(report, this.#replicationId)) return address;
+      if (key !== addressKey(other) && isPrimary(report) && continuesHistory(report, this.#replicationId))
+        return address;
     }
     return null;
   }
@@ -150,9 +170,12 @@ export class SentinelFinder implements PrimaryFinder {
     if (this.#current) name(this.#current.address);
     for (const replica of this.sentinels.replicas.values()) name(replica.address);
     for (const { report } of this.#watches.values()) if (report?.primary) name(this.options.translate(report.primary));
+    const onReport = (): void => {
+      this.#update();
+    };
     for (const [key, address] of named) {
       if (!this.#watches.has(key)) {
-        this.#watches.set(key, new NodeWatch(address, this.options.data, () => void this.#update(), this.sentinels.pace));
+        this.#watches.set(key, new NodeWatch(address, this.options.data, onReport, this.sentinels.pace));
       }
     }
     for (const [key, watch] of this.#watches) {

@@ -1,4 +1,4 @@
-import { isReplyError } from './connection-lost.error.js';
+import { ConnectionLostError, isReplyError } from './connection-lost.error.js';
 import { addressKey, type NodeAddress } from './node-address.js';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
 import {
@@ -20,7 +20,13 @@ const REFUSED_DELAY_MS = 60_000;
 const INVENTORY_EVERY = 5;
 
 /** Channels that announce a failover before its end; none is needed, each makes us look closer earlier. */
-const EARLY_CHANNELS = ['+odown', '+try-failover', '+failover-state-send-slaveof-noone', '+promoted-slave', '+failover-end'];
+const EARLY_CHANNELS = [
+  '+odown',
+  '+try-failover',
+  '+failover-state-send-slaveof-noone',
+  '+promoted-slave',
+  '+failover-end',
+];
 
 /** Settings of all Sentinels of one group. @internal */
 export interface SentinelPeerOptions {
@@ -51,6 +57,7 @@ export class SentinelPeer {
   #replicas: readonly SentinelReplica[] = [];
   #others: ReturnType<typeof parseSentinels> = [];
   #id: string | null = null;
+  #trouble: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #subscriptionTimer: NodeJS.Timeout | undefined;
   #subscriptionDelayMs = RESUBSCRIBE_MS;
@@ -71,6 +78,11 @@ export class SentinelPeer {
   /** The id that the Sentinel has given itself: the same one may be known by two addresses. `null`: it does not tell. */
   get id(): string | null {
     return this.#id;
+  }
+
+  /** Why it gives no answer, or `null`. */
+  get trouble(): string | null {
+    return this.#view ? null : this.#trouble;
   }
 
   /** Its last answer; `null` when it does not answer now. */
@@ -99,7 +111,8 @@ export class SentinelPeer {
       await connection.connect();
       const [view] = await Promise.all([this.#askView(connection), this.#askInventory(connection)]);
       this.#accept(view);
-    } catch {
+    } catch (error) {
+      this.#trouble = error instanceof ConnectionLostError ? error.reason : (error as Error).message;
       this.#connection?.destroy('the Sentinel did not answer');
       this.#connection = null;
       this.#accept(null);
@@ -146,6 +159,7 @@ export class SentinelPeer {
       return parseView(await connection.call('sentinel', 'MASTER', name), askedAt, performance.now());
     } catch (error) {
       if (!isReplyError(error)) throw error;
+      this.#trouble = error.message;
       if (!error.message.startsWith('NOPERM')) return null;
       const reply = await connection.call('sentinel', 'GET-MASTER-ADDR-BY-NAME', name);
       return parseAddressView(reply, askedAt, performance.now());

@@ -80,7 +80,14 @@ export function parseReplicas(reply: unknown): readonly SentinelReplica[] {
     const fields = fieldsOf(row);
     const address = addressOf(fields);
     if (!address) return [];
-    return [{ address, name: addressKey(address), flags: flagsOf(fields), priority: Number(fields.get('slave-priority') ?? 100) }];
+    return [
+      {
+        address,
+        name: addressKey(address),
+        flags: flagsOf(fields),
+        priority: Number(fields.get('slave-priority') ?? 100),
+      },
+    ];
   });
 }
 

@@ -97,6 +97,11 @@ export class SentinelWatch {
     this.#spreadPace();
   }
 
+  /** What is wrong with the Sentinels that do not answer as they should. */
+  get troubles(): readonly string[] {
+    return [...this.#peers.values()].flatMap((peer) => (peer.trouble === null ? [] : [`${peer.key}: ${peer.trouble}`]));
+  }
+
   /** Asks all Sentinels at the same time; resolves with what those say that answered in time. */
   async askAll(): Promise<readonly SentinelView[]> {
     await Promise.all(this.#distinctPeers().map((peer) => peer.ask()));
@@ -157,7 +162,9 @@ export class SentinelWatch {
   /** Drops discovered Sentinels that do not answer and that nobody lists any more. */
   #forgetDeparted(): void {
     const listed = new Set(
-      [...this.#peers.values()].flatMap((peer) => peer.others.map((other) => addressKey(this.options.translate(other.address)))),
+      [...this.#peers.values()].flatMap((peer) =>
+        peer.others.map((other) => addressKey(this.options.translate(other.address))),
+      ),
     );
     for (const [key, peer] of this.#peers) {
       if (this.#seedKeys.has(key) || peer.view || listed.has(key)) continue;

@@ -16,7 +16,11 @@ if now > tonumber(ARGV[1]) then return redis.error_reply('LATE ' .. string.forma
 `;
 
 /** Stores a value; a replay of the same token changes nothing, and neither does one that comes too late. */
-export const PUT = script('put', true, `${LATE} redis.call('SET', KEYS[1], ARGV[2]) redis.call('HINCRBY', 'executed', ARGV[2], 1) return 'stored'`);
+export const PUT = script(
+  'put',
+  true,
+  `${LATE} redis.call('SET', KEYS[1], ARGV[2]) redis.call('HINCRBY', 'executed', ARGV[2], 1) return 'stored'`,
+);
 export const GET = script('get', false, `return redis.call('GET', KEYS[1])`);
 
 export const LIMITS = {
@@ -53,7 +57,12 @@ export function sentinelOptions(
 }
 
 export function standaloneOptions(port: number, overrides: Overrides = {}): ResolvedRedisOptions {
-  return { ...LIMITS, durability: 'primary', ...overrides, topology: { kind: 'standalone', host: '127.0.0.1', port, node: {} } };
+  return {
+    ...LIMITS,
+    durability: 'primary',
+    ...overrides,
+    topology: { kind: 'standalone', host: '127.0.0.1', port, node: {} },
+  };
 }
 
 /** Makes links and closes them all at the end of a test. */
