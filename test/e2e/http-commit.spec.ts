@@ -225,6 +225,8 @@ describe.each(PLATFORMS)('a response on %s', (platform) => {
       expect(status).toBe(503);
       expect(setCookie).toEqual([]);
       expect(headers['retry-after']).toBe('1');
+      // Nobody waits for a second failure, except after a save that nobody waited for.
+      expect(store.count('set')).toBe(path === '/unawaited-save' ? 2 : 1);
       if (method !== 'HEAD') expect(JSON.parse(text)).toEqual({ statusCode: 503, message: 'Service Unavailable' });
     },
   );

@@ -4,7 +4,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import session from 'express-session';
 import type { NextFunction, Request, Response } from 'express';
 import type { ServerResponse } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SessionUnavailableError } from '../../lib/errors/session-unavailable.error.js';
 import type { CycleRequest } from '../../lib/http/cycle-request.js';
 import { SessionContext } from '../../lib/http/session-context.js';
@@ -417,6 +417,41 @@ describe.each(PLATFORMS)('a session on %s', (platform) => {
     const last = only.client();
     last.cookies.set('connect.sid', next.cookies.get('connect.sid') ?? '');
     expect((await last.get('/me')).json).toMatchObject({ user: 'ann' });
+  });
+
+  it('sets one cookie when it is both re-signed and rolling', async () => {
+    const store = new ScriptedStore();
+    const secrets = ['old-secret-of-the-http-tests'] as const;
+    const browser = (await startHttpApp({ ...base, store, secrets })).client();
+    await browser.post('/login', { user: 'ann' });
+    const rolling = await startHttpApp({
+      ...base,
+      store,
+      secrets: [SECRET, ...secrets],
+      rolling: true,
+      cookie: { maxAge: 60_000 },
+    });
+    const next = rolling.client();
+    next.cookies.set('connect.sid', browser.cookies.get('connect.sid') ?? '');
+    expect((await next.get('/me')).setCookie).toHaveLength(1);
+    expect((await next.get('/me')).setCookie).toHaveLength(1);
+  });
+
+  it('keeps the length of its cookie to the millisecond, however often it is stored and however slow the clock is read', async () => {
+    const store = new ScriptedStore();
+    const { client } = await startHttpApp({ ...base, store, cookie: { maxAge: 60_000 } });
+    const browser = client();
+    let nowMs = Date.now();
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => (nowMs += 1));
+    onTestFinished(() => clock.mockRestore());
+    const maxAgeAfterView = async () => {
+      await browser.post('/view');
+      const stored = JSON.parse([...store.sessions.values()][0] ?? '') as { cookie: { originalMaxAge: number } };
+      return stored.cookie.originalMaxAge;
+    };
+    const first = await maxAgeAfterView();
+    await maxAgeAfterView();
+    expect(await maxAgeAfterView()).toBe(first);
   });
 
   it('fails with a clear error where the module does not cover the route', async () => {
