@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import { ensureChromium, ensureDependencies, ensureNetworkTools, ensureRedis, root } from './machine.mjs';
 import { conclude, countVitest, readVitestReport } from './test-results.mjs';
 
-/** What a test file that needs more than Node and Redis mentions, and how to get it. */
+/** What a test that needs more than Node and Redis mentions, how to get it, and whether the test skips itself without it. */
 const NEEDS = [
-  { sign: 'playwright-core', ensure: ensureChromium },
-  { sign: 'ensureNetworkTools', ensure: ensureNetworkTools },
+  { sign: 'playwright-core', ensure: ensureChromium, isOptional: false },
+  { sign: 'redis-lab/network.js', ensure: ensureNetworkTools, isOptional: true },
 ];
 
 await ensureDependencies();
@@ -29,14 +29,16 @@ if (missing.length > 0) {
 /** @returns {Promise<string[]>} how to get each program that is missing */
 async function missingPrograms() {
   const sources = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.spec.ts'))
+    .filter((path) => path.endsWith('.ts'))
     .map((path) => readFileSync(join(root, 'test', path), 'utf8'));
   const needed = NEEDS.filter(({ sign }) => sources.some((source) => source.includes(sign)));
   const hints = [];
   // One after the other: two apt-get at the same time would wait for each other anyway.
-  for (const ensure of [ensureRedis, ...needed.map((need) => need.ensure)]) {
+  for (const { ensure, isOptional } of [{ ensure: ensureRedis, isOptional: false }, ...needed]) {
     const finding = await ensure();
-    if (!finding.found) hints.push(finding.hint);
+    if (finding.found) continue;
+    if (isOptional) process.stderr.write(`Some tests will be skipped: ${finding.hint}\n`);
+    else hints.push(finding.hint);
   }
   return hints;
 }
