@@ -48,7 +48,7 @@ class Listener {
 @Catch(SessionError)
 class ShowErrors extends BaseExceptionFilter {
   override catch(error: SessionError, host: ArgumentsHost): void {
-    super.catch(new HttpException({ ...error }, 500), host);
+    super.catch(new HttpException(Object.assign({}, error), 500), host);
   }
 }
 
@@ -303,9 +303,9 @@ describe.each(PLATFORMS)('on two instances of an application on %s', (platform) 
     const logins = Array.from({ length: 50 }, (_, index) => (index % 2 ? one : two).client().post('/login/ada'));
     const seen = one.client();
     let most = 0;
-    let isDone = false;
-    const all = Promise.all(logins).finally(() => (isDone = true));
-    while (!isDone) most = Math.max(most, ((await seen.get('/sessions/ada')).json as unknown[]).length);
+    const state = { isDone: false };
+    const all = Promise.all(logins).finally(() => (state.isDone = true));
+    while (!state.isDone) most = Math.max(most, ((await seen.get('/sessions/ada')).json as unknown[]).length);
     expect(new Set((await all).map(({ status }) => status))).toEqual(new Set([201]));
     expect(most).toBeLessThanOrEqual(3);
     expect((await seen.get('/sessions/ada')).json).toHaveLength(3);

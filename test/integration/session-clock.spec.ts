@@ -29,8 +29,8 @@ describe('a session lives by the clock of Redis', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + skewMs });
   };
   const remainingMs = async (sid: string) => {
-    const data = await store.get(sid);
-    return data?.cookie.expires ? new Date(data.cookie.expires).valueOf() - Date.now() : undefined;
+    const data = (await store.get(sid)) as { cookie: Record<string, unknown> } | undefined;
+    return data && Date.parse(String(data.cookie['expires'])) - Date.now();
   };
 
   it.each([TEN_MINUTES_MS, -TEN_MINUTES_MS])(
