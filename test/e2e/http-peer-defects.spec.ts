@@ -4,8 +4,8 @@ import { RedisStore } from 'connect-redis';
 import type session from 'express-session';
 
 import { Redis } from 'ioredis';
-import { SessionModule } from 'nestjs-ha-session';
-import type { SessionModuleOptions } from 'nestjs-ha-session';
+import { SessionEvents, SessionModule } from 'nestjs-ha-session';
+import type { SessionEvent, SessionModuleOptions } from 'nestjs-ha-session';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { CycleRequest } from '../../lib/http/cycle-request.js';
@@ -241,6 +241,16 @@ describe('what connect-redis and express-session get wrong', () => {
   describe('2 resurrection', () => {
     it('a session that ended during a slow request stays ended', async () => {
       expect(await userAfterLogout(startOurs)).toBe(null);
+    });
+    it('what the slow request lost is told once', async () => {
+      const events: SessionEvent[] = [];
+      const startListening: Start = async () => {
+        const app = await startOurs();
+        app.app.get(SessionEvents).all.subscribe((event) => events.push(event));
+        return app;
+      };
+      await userAfterLogout(startListening);
+      expect(events.filter(({ type }) => type === 'lostWrite')).toMatchObject([{ fields: ['a'], reason: 'gone' }]);
     });
     it('connect-redis shows the defect: the user is logged in again', async () => {
       expect(await userAfterLogout(startPeer)).toBe('ann');
