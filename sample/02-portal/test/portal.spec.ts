@@ -189,7 +189,9 @@ describe('what every page does', () => {
   it('has no lab without the launcher', async () => {
     const browser = await visitor().signIn();
     expect((await browser.get('/')).text).not.toContain('lab-token');
-    expect((await browser.get('/lab/state')).status).toBe(404);
+    const answer = await browser.get('/lab/state');
+    expect(answer.status).toBe(404);
+    expect(JSON.parse(answer.text)).toMatchObject({ message: 'This portal runs without a lab' });
   });
 });
 

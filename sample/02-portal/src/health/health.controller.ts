@@ -1,10 +1,12 @@
-import { Controller, Get, Inject } from '@nestjs/common';
+import { Controller, Get, Inject, UseFilters } from '@nestjs/common';
 import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
 import { SessionHealthIndicator } from 'nestjs-ha-session/health';
+import { JsonExceptionFilter } from '../pages/json-exception.filter.js';
 import { Open } from '../sign-in/access.guard.js';
 
 @Controller('health')
 @Open()
+@UseFilters(JsonExceptionFilter)
 export class HealthController {
   constructor(
     @Inject(HealthCheckService) private readonly health: HealthCheckService,

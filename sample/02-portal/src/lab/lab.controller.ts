@@ -1,6 +1,17 @@
-import { All, Controller, Headers, HttpException, Inject, NotFoundException, Param, Req } from '@nestjs/common';
+import {
+  All,
+  Controller,
+  Headers,
+  HttpException,
+  Inject,
+  NotFoundException,
+  Param,
+  Req,
+  UseFilters,
+} from '@nestjs/common';
 import type { Request } from 'express';
 import { PORTAL_SETTINGS } from '../portal.tokens.js';
+import { JsonExceptionFilter } from '../pages/json-exception.filter.js';
 import type { PortalSettings } from '../portal.settings.js';
 import { Open } from '../sign-in/access.guard.js';
 
@@ -10,6 +21,7 @@ import { Open } from '../sign-in/access.guard.js';
  */
 @Controller('lab')
 @Open()
+@UseFilters(JsonExceptionFilter)
 export class LabController {
   constructor(@Inject(PORTAL_SETTINGS) private readonly settings: PortalSettings) {}
 
