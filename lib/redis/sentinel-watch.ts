@@ -66,9 +66,11 @@ export class SentinelWatch {
     );
   }
 
-  /** Replicas as any Sentinel that answers lists them, by the address they can be reached at. */
+  /** Replicas as any Sentinel that answers lists them, by the address they can be reached at; kept while none answers. */
   get replicas(): ReadonlyMap<string, SentinelReplica> {
-    const listed = this.#distinctPeers().flatMap((peer) => (peer.view ? peer.replicas : []));
+    const peers = this.#distinctPeers();
+    const answering = peers.filter((peer) => peer.view);
+    const listed = (answering.length > 0 ? answering : peers).flatMap((peer) => peer.replicas);
     return new Map(
       listed.map((replica) => {
         const address = this.options.translate(replica.address);
