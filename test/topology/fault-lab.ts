@@ -125,6 +125,8 @@ export class FaultLab {
   }
 
   async stop(): Promise<void> {
+    // After a failure users may still be there.
+    this.#workload?.leave();
     await Promise.all(this.apps.map((app) => app.stop()));
     await this.topology.stop();
     this.labNetwork?.stop();

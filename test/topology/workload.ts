@@ -62,9 +62,14 @@ export class Workload {
     }
   }
 
+  /** No user starts anything new. */
+  leave(): void {
+    this.#isStopping = true;
+  }
+
   /** No user starts anything new; returns when all requests are answered. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.leave();
     await Promise.all(this.#users);
   }
 

@@ -71,7 +71,7 @@ export interface SentinelTopology {
   stop(): Promise<void>;
 }
 
-const FAST_PERIODS = ['info-period', '300', 'publish-period', '200', 'ping-period', '200', 'ask-period', '100', 'tilt-period', '1000'];
+const FAST_PERIODS = ['info-period', '500', 'publish-period', '200', 'ping-period', '300', 'ask-period', '100', 'tilt-period', '1000'];
 
 class LabSentinelTopology implements SentinelTopology {
   readonly name: string;
@@ -133,10 +133,15 @@ class LabSentinelTopology implements SentinelTopology {
     const old = await this.primary();
     const sentinel = this.#answering(this.sentinels)[0];
     if (!sentinel) throw new Error('No Sentinel runs');
-    await pollUntil('SENTINEL FAILOVER to be accepted', async () => {
+    const isAccepted = async (): Promise<boolean> => {
+      const address = (await sentinel.cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.name)) as string[];
+      if (address.join(':') !== old.address) return true;
+      // On a busy machine a Sentinel gives up half-way (no fresh INFO of the replica); then it has to be asked again. While it
+      // is at it, it answers INPROG.
       await sentinel.cli('SENTINEL', 'FAILOVER', this.name);
-      return true;
-    });
+      return false;
+    };
+    await pollUntil('SENTINEL FAILOVER to be carried out', isAccepted, { timeoutMs: 30_000, intervalMs: 100 });
     await pollUntil('the Sentinels to agree on the promoted node', async () => (await this.primary()) !== old);
   }
 

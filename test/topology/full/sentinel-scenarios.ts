@@ -42,8 +42,11 @@ export const SENTINEL_SCENARIOS: readonly Scenario[] = [
     fault: async (lab) => {
       await Promise.all(lab.topology.sentinels.map((sentinel) => sentinel.kill()));
       await lab.sleep(3_000);
+      await lab.workload.whenServing();
+      await Promise.all(lab.topology.sentinels.map((sentinel) => sentinel.restart()));
+      await lab.topology.whenStable();
     },
-    expect: { failover: false },
+    expect: { failover: false, degraded: false },
   },
   {
     name: 'two of three Sentinels dead, then the primary frozen, and they return',
