@@ -115,7 +115,7 @@ export class GroupCommit {
 
   async #commitGroup(group: readonly PendingChange[]): Promise<void> {
     const { node, log } = this.parts;
-    const resentCount = node.resentCount;
+    const deferredCount = node.deferredCount;
     const replies = group.map(({ command, notAfterMs }) => settle(node.run(command, notAfterMs())));
     const replicated = settle(this.#isReplicated());
     const done: { readonly change: PendingChange; readonly reply: unknown }[] = [];
@@ -128,8 +128,8 @@ export class GroupCommit {
     if (done.length === 0) return;
     try {
       if ('error' in outcome) throw outcome.error;
-      // A change that was sent a second time came after the WAIT.
-      const isReplicated = node.resentCount === resentCount ? outcome.reply : await this.#isReplicated();
+      // A change that went later than it should came after the WAIT.
+      const isReplicated = node.deferredCount === deferredCount ? outcome.reply : await this.#isReplicated();
       const isUnseen = !node.waitsForOthers && node.report?.offset !== null && group.some((change) => change.isReplay);
       if (!isReplicated || isUnseen) {
         const changes = done.map(({ change }) => change.command);

@@ -53,9 +53,9 @@ export class PrimaryNode {
     return this.#report;
   }
 
-  /** Changes that went a second time, after others that were sent later. */
-  get resentCount(): number {
-    return this.#writer.resentCount;
+  /** Changes that went after others that were to be sent later. */
+  get deferredCount(): number {
+    return this.#writer.deferredCount;
   }
 
   /**

@@ -14,13 +14,13 @@ export type CommandSender = (command: RedactedCommand) => Promise<unknown>;
  */
 export class CommandRunner {
   readonly #loading = new Map<string, Promise<unknown>>();
-  #resentCount = 0;
+  #deferredCount = 0;
 
   constructor(private readonly send: CommandSender) {}
 
-  /** Commands that went a second time, after others that were sent later. */
-  get resentCount(): number {
-    return this.#resentCount;
+  /** Commands that went after others that were to be sent later. All else is on its way when `run` returns. */
+  get deferredCount(): number {
+    return this.#deferredCount;
   }
 
   /**
@@ -36,13 +36,17 @@ export class CommandRunner {
       return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...args.map(() => '?')]));
     const all = run.isWrite ? [String(notAfterMs), ...args] : args;
     const digest = (): RedactedCommand => scriptCommand('evalsha', run.sha1, run.sha1, keys, all);
-    await this.#loading.get(run.sha1);
+    const loading = this.#loading.get(run.sha1);
+    if (loading) {
+      this.#deferredCount++;
+      await loading;
+    }
     try {
       return await send(digest());
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
     }
-    this.#resentCount++;
+    this.#deferredCount++;
     const loadedMeanwhile = this.#loading.get(run.sha1);
     if (loadedMeanwhile === undefined) return this.#load(run, keys, all, send);
     await loadedMeanwhile;
