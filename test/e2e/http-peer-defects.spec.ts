@@ -6,6 +6,7 @@ import type session from 'express-session';
 import { Redis } from 'ioredis';
 import { SessionEvents, SessionModule } from 'nestjs-ha-session';
 import type { SessionEvent, SessionModuleOptions } from 'nestjs-ha-session';
+import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { CycleRequest } from '../../lib/http/cycle-request.js';
@@ -21,6 +22,8 @@ import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
  */
 
 const SECRET = 'a-secret-of-the-peer-tests-0123456789';
+const { version } = createRequire(import.meta.url)('express-session/package.json') as { version: string };
+const takesFunction = Number(version.split('.')[1]) >= 19;
 /** How long a response may take before it counts as held back. */
 const SLOW_MS = 500;
 
@@ -326,9 +329,13 @@ describe('what connect-redis and express-session get wrong', () => {
     it('secure "auto" from a function is resolved', async () => {
       expect(await cookiesOfFunction(false)).toBe(1);
     });
-    it('express-session shows the defect: secure "auto" from a function means no cookie at all', async () => {
-      expect(await cookiesOfFunction(true)).toBe(0);
-    });
+    // Before 1.19 express-session takes no function at all.
+    it.runIf(takesFunction)(
+      'express-session shows the defect: secure "auto" from a function means no cookie at all',
+      async () => {
+        expect(await cookiesOfFunction(true)).toBe(0);
+      },
+    );
 
     const start = (peer: boolean, path: string) => (store: ScriptedStore) =>
       startHttpApp({ store, peer, controllers: [Shop], cookie: { path, sameSite: path === '/' ? 'lax' : 'strict' } });
