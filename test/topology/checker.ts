@@ -64,7 +64,7 @@ export function check(ledgers: readonly SessionLedger[], truth: (session: Sessio
       continue;
     }
     if (session.end === 'uncertain' && !stored) continue;
-    if (!stored || stored['user'] !== session.user) {
+    if (stored?.['user'] !== session.user) {
       // The login itself was an acknowledged change.
       changesLost += 1 + session.fields.size;
       note(session, `the session is gone (${JSON.stringify(stored)})`);

@@ -12,9 +12,9 @@ export interface FaultAppOptions {
   readonly store: 'ours' | 'connect-redis';
   readonly host: string;
   /** As the store's own `redis` option has it. */
-  readonly redis: Record<string, unknown> & { sentinels: { host: string; port: number }[]; name: string };
+  readonly redis: Record<string, unknown> &
+    ({ sentinels: { host: string; port: number }[]; name: string } | { cluster: { host: string; port: number }[] });
   readonly durability?: SessionDurability | undefined;
-  readonly verbose?: boolean | undefined;
 }
 
 /** From the application to the lab. */

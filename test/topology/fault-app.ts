@@ -29,7 +29,7 @@ process.on('warning', (warning) => {
 
 /** express-session's own callbacks, so that the same handlers run over the peer. */
 function settled(act: (done: (error?: unknown) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => act((error) => (error ? reject(error as Error) : resolve())));
+  return new Promise((resolve, reject) => act((error) => (error ? reject(error) : resolve())));
 }
 
 @Controller()
@@ -92,7 +92,7 @@ function sessions(): DynamicModule[] {
 @Module({ imports: [FaultAppModule, ...sessions()] })
 class RootModule {}
 
-const app = await NestFactory.create<NestExpressApplication>(RootModule, { logger: options.verbose ? ['warn', 'error', 'log'] : false });
+const app = await NestFactory.create<NestExpressApplication>(RootModule, { logger: ['error'] });
 if (options.store === 'connect-redis') {
   const client = new Redis({ ...(options.redis as unknown as Omit<RedisOptions, 'replyMapping'>) });
   client.on('error', () => undefined);

@@ -35,7 +35,7 @@ export interface Outcome extends Verdict {
   readonly slowestMs: number;
   readonly held: number;
   readonly replayed: number;
-  readonly refused: number;
+  readonly refused: readonly string[];
   readonly failed: readonly string[];
   readonly isMoved: boolean;
   readonly isDegraded: boolean;
@@ -102,12 +102,13 @@ function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
   if (lost === 'documented') {
     expect(outcome.changesLost, 'changes that this fault loses as documented').toBeGreaterThan(0);
   } else {
-    expect(outcome.failed.filter((what) => !failures?.test(what)), 'failed requests').toEqual([]);
+    const failed = outcome.failed.filter((what) => !failures?.test(what));
+    expect(failed, `failed requests; the instances say:\n${lab.apps.map((app) => app.log.slice(-4_000)).join('\n')}`).toEqual([]);
     const costs = ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples }: Outcome) => ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples });
     expect(costs(outcome)).toEqual({ changesLost: 0, logoutsUndone: 0, ghosts: 0, changedAfterwards: 0, examples: [] });
   }
-  if (refused === 'never') expect(outcome.refused, 'requests answered 503').toBe(0);
-  if (refused === 'required') expect(outcome.refused, 'requests answered 503').toBeGreaterThan(0);
+  if (refused === 'never') expect(outcome.refused, 'requests answered 503').toEqual([]);
+  if (refused === 'required') expect(outcome.refused.length, 'requests answered 503').toBeGreaterThan(0);
   if (failover !== undefined) expect(outcome.isMoved, 'the primary has moved').toBe(failover);
   if (degraded !== undefined) expect(outcome.isDegraded, 'the link was degraded').toBe(degraded);
 }
@@ -145,7 +146,7 @@ function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
   console.info(
     `${name}: pause ${pauseMs.toFixed(0)} ms, held ${held}, replayed ${replayed}${isDegraded ? ', degraded' : ''}; ` +
       `slowest ${slowestMs.toFixed(0)} ms, acknowledged ${changes} changes ${logins} logins ${logouts} logouts; ` +
-      `lost ${changesLost}, undone ${logoutsUndone}, ghosts ${ghosts + changedAfterwards}, failed ${failed.length}, 503 ${refused}, ` +
+      `lost ${changesLost}, undone ${logoutsUndone}, ghosts ${ghosts + changedAfterwards}, failed ${failed.length}, 503 ${refused.length}, ` +
       `stale reads ${lab.workload.staleReads}`,
   );
 }

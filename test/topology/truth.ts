@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
 import { FAULT_APPLICATION } from './fault-app.protocol.js';
 import type { SessionLedger } from './checker.js';
@@ -9,10 +9,12 @@ export type SessionTruth = Readonly<Record<string, unknown>>;
 /** A look at what a server holds, by session. */
 export type Truth = (session: SessionLedger) => SessionTruth | null;
 
-const layout = new RedisKeyLayout(FAULT_APPLICATION, 1);
+/** As by default in a Cluster. */
+const CLUSTER_BUCKETS = 64;
 
 /** Reads all sessions directly from one server, past the application. */
 export async function readTruth(store: 'ours' | 'connect-redis', client: Redis, sessions: readonly SessionLedger[]): Promise<Truth> {
+  const layout = new RedisKeyLayout(FAULT_APPLICATION, 1);
   const pipeline = client.pipeline();
   for (const session of sessions) {
     if (store === 'ours') pipeline.hgetall(layout.session(sidOf(session.cookie)).session);
@@ -25,6 +27,16 @@ export async function readTruth(store: 'ours' | 'connect-redis', client: Redis, 
     if (error) throw error;
     truths.set(session, store === 'ours' ? ourFields(reply as Record<string, string>) : peerFields(reply as string | null));
   });
+  return (session) => truths.get(session) ?? null;
+}
+
+/** Reads all sessions from the masters of a Cluster. */
+export async function readClusterTruth(cluster: Cluster, sessions: readonly SessionLedger[]): Promise<Truth> {
+  const layout = new RedisKeyLayout(FAULT_APPLICATION, CLUSTER_BUCKETS);
+  const truths = new Map<SessionLedger, SessionTruth | null>();
+  for (const session of sessions) {
+    truths.set(session, ourFields(await cluster.hgetall(layout.session(sidOf(session.cookie)).session)));
+  }
   return (session) => truths.get(session) ?? null;
 }
 

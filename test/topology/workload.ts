@@ -22,8 +22,8 @@ export interface FailedRequest {
 export class Workload {
   readonly sessions: SessionLedger[] = [];
   readonly failed: FailedRequest[] = [];
-  /** Requests answered 503. */
-  refused = 0;
+  /** Requests answered 503, in words. */
+  readonly refused: string[] = [];
   /** 503 that lacked `Retry-After` or told too much. */
   readonly badRefusals: string[] = [];
   /** Reads that showed less than had been acknowledged before they were sent. */
@@ -159,8 +159,10 @@ export class Workload {
     try {
       const response = await app.call(body === undefined ? 'GET' : 'POST', `/${path}`, { cookie, body });
       this.slowestMs = Math.max(this.slowestMs, performance.now() - sentAt);
-      if (response.status === 503) this.#judgeRefusal(response);
-      else if (response.status >= 300) this.#fail(`${app.name} /${path}: ${response.status} ${JSON.stringify(response.body)}`);
+      if (response.status === 503) {
+        this.refused.push(`${app.name} /${path} after ${(performance.now() - sentAt).toFixed(0)} ms`);
+        this.#judgeRefusal(response);
+      } else if (response.status >= 300) this.#fail(`${app.name} /${path}: ${response.status} ${JSON.stringify(response.body)}`);
       return response;
     } catch (error) {
       this.#fail(`${app.name} /${path}: ${(error as Error).message}`);
@@ -169,7 +171,6 @@ export class Workload {
   }
 
   #judgeRefusal(response: AppResponse): void {
-    this.refused++;
     const body = JSON.stringify(response.body);
     if (!response.retryAfter) this.badRefusals.push(`no Retry-After: ${body}`);
     if (/redis|sentinel|127\.0|10\.213|at \w/i.test(body)) this.badRefusals.push(`tells too much: ${body}`);

@@ -84,8 +84,8 @@ export const COMMAND_SCENARIOS: readonly Scenario[] = [
       await lab.sleep(200);
       await lab.primary.cli('PING').then(
         () => Promise.reject(new Error('The server should be loading')),
-        (error: Error) => {
-          if (!error.message.startsWith('LOADING')) throw error;
+        (error: unknown) => {
+          if (!(error as Error).message.startsWith('LOADING')) throw error;
         },
       );
       await lab.sleep(4_000);
