@@ -16,6 +16,8 @@ const MEANINGS: readonly (readonly [prefix: string, meaning: ErrorMeaning])[] = 
   ['UNBLOCKED', 'elsewhere'],
   ['MASTERDOWN', 'elsewhere'],
   ['LOADING', 'elsewhere'],
+  // The change was made a moment before the node was demoted, the WAIT came after it.
+  ['ERR WAIT cannot be used with replica', 'elsewhere'],
   ['NOREPLICAS', 'later'],
   ['BUSY ', 'later'],
   ['TRYAGAIN', 'later'],
