@@ -65,6 +65,8 @@ interface Context {
 
 /** Requests under way at the end of a stretch are let go and end by themselves. */
 const SETTLE_MS = 60;
+/** So that all connections are open and in the rhythm of the cell. */
+const CELL_WARM_UP_MS = 100;
 const EXACT_WINDOWS = 3;
 
 /** Measures all variants on all cells, round by round, each time in a fresh process. */
@@ -107,14 +109,25 @@ async function measureGroup(context: Context, variant: Variant, group: CellGroup
     const connections = Math.max(...group.cells.map((cell) => cell.connections));
     const cookies = await logIn(server.origin, connections, group.bytes);
     if (round === 0 && variant.uses !== 'nothing') await measureExactly(context, variant, group, place, server, cookies[0] ?? '');
-    for (const [index, cell] of group.cells.entries()) {
-      const load = { ...cell, origin: server.origin, cookies: cookies.slice(0, cell.connections) };
-      // The first cell of a process pays for the compiling of everything.
-      await runLoad({ ...load, durationMs: index === 0 ? context.plan.warmUpMs : context.plan.warmUpMs / 4 });
-      context.samples.push(await measureCell(context, variant, cell, round, place, server, load.cookies));
+    await warmUp(context.plan, group, server, cookies);
+    for (const cell of group.cells) {
+      const own = cookies.slice(0, cell.connections);
+      await runLoad({ ...cell, origin: server.origin, cookies: own, durationMs: CELL_WARM_UP_MS });
+      context.samples.push(await measureCell(context, variant, cell, round, place, server, own));
     }
   } finally {
     await server.stop();
+  }
+}
+
+async function warmUp(plan: HttpPlan, group: CellGroup, server: ServerProcess, cookies: readonly string[]): Promise<void> {
+  for (const operation of new Set(group.cells.map((cell) => cell.operation))) {
+    const load = { operation, bytes: group.bytes, origin: server.origin, cookies, connections: cookies.length };
+    const target = (await server.usage()).requests + plan.warmUpRequests;
+    const deadline = performance.now() + plan.warmUpMs;
+    while ((await server.usage()).requests < target && performance.now() < deadline) {
+      await runLoad({ ...load, durationMs: Math.min(200, plan.warmUpMs) });
+    }
   }
 }
 

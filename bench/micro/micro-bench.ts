@@ -46,7 +46,6 @@ export interface MicroResults {
 export const MICRO_PARTS = ['operations', 'durability', 'scripts', 'memory', 'count'] as const;
 export type MicroPart = (typeof MICRO_PARTS)[number];
 
-const SIZES = [512, 32 * 1_024];
 const STORES: readonly StoreName[] = ['connect-redis-8', 'connect-redis-9', 'ours'];
 
 /** Runs the parts, one after the other. */
@@ -66,7 +65,7 @@ async function measureOperations(plan: MicroPlan, progress: (text: string) => vo
   const samples = new Map<string, { row: Omit<OperationRow, 'operationsPerSecond' | 'cpuMicros'>; rates: number[]; cpu: number[] }>();
   try {
     for (let round = 0; round < plan.rounds; round += 1) {
-      for (const bytes of SIZES) {
+      for (const bytes of plan.sizes) {
         for (const store of STORES) {
           progress(`store operations, round ${round + 1}/${plan.rounds}, ${bytes / 1_024} KB, ${store}`);
           await meter.flush();

@@ -1,6 +1,8 @@
 /** How thoroughly the micro-benches measure. */
 export interface MicroPlan {
   readonly rounds: number;
+  /** Sizes of the sessions of store operations, JSON bytes. */
+  readonly sizes: readonly number[];
   /** Per store operation. @unit milliseconds */
   readonly measureMs: number;
   readonly inFlight: readonly number[];
@@ -16,6 +18,7 @@ export interface MicroPlan {
 
 export const MICRO_SMOKE: MicroPlan = {
   rounds: 1,
+  sizes: [512],
   measureMs: 100,
   inFlight: [16],
   durabilityInFlight: [64],
@@ -27,6 +30,7 @@ export const MICRO_SMOKE: MicroPlan = {
 
 export const MICRO_QUICK: MicroPlan = {
   rounds: 2,
+  sizes: [512, 32_768],
   measureMs: 400,
   inFlight: [1, 64],
   durabilityInFlight: [1, 64],
@@ -38,6 +42,7 @@ export const MICRO_QUICK: MicroPlan = {
 
 export const MICRO_FULL: MicroPlan = {
   rounds: 7,
+  sizes: [512, 4_096, 32_768],
   measureMs: 1_000,
   inFlight: [1, 64],
   durabilityInFlight: [1, 16, 64, 256],
