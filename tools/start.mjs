@@ -18,7 +18,8 @@ const USAGE = `Usage: npm start -- [options]
   --embedded     keep the sessions in the portal's own process, without Redis
   --drill        drive users through both instances, kill the primary, restart it, switch over as planned; exit 0 only
                  when nothing was lost and nobody saw an error
-  --json FILE    write what the drill found to FILE as well
+  --planned N    with --drill: so many planned failovers instead of one
+  --json FILE    with --drill: write what it found to FILE as well
   --help         this text
 `;
 
@@ -39,6 +40,7 @@ if (options.help) {
     port: options.port,
     whyWithoutRedis: 'hint' in redis ? redis.hint : undefined,
     drill: options.drill,
+    plannedFailovers: options.planned,
     jsonFile: options.json,
   });
 }
@@ -50,6 +52,7 @@ function readOptions() {
         port: { type: 'string' },
         embedded: { type: 'boolean', default: false },
         drill: { type: 'boolean', default: false },
+        planned: { type: 'string' },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
@@ -57,9 +60,13 @@ function readOptions() {
     const port = values.port === undefined ? undefined : Number(values.port);
     if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536))
       throw new Error('--port takes a number from 0 to 65535');
-    if (values.json !== undefined && !values.drill) throw new Error('--json belongs to --drill');
+    if (!values.drill && (values.json ?? values.planned) !== undefined)
+      throw new Error('--json and --planned belong to --drill');
+    const planned = Number(values.planned ?? 1);
+    if (!(Number.isInteger(planned) && planned > 0 && planned <= 50))
+      throw new Error('--planned takes a number from 1 to 50');
     if (values.embedded && values.drill) throw new Error('--drill kills Redis nodes; with --embedded there are none');
-    return { ...values, port };
+    return { ...values, port, planned };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
     process.exit(2);

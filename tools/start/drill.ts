@@ -13,6 +13,8 @@ export interface DrillOptions {
   readonly say: (text: string) => void;
   /** @defaultValue 16 */
   readonly users?: number;
+  /** @defaultValue 1 */
+  readonly plannedFailovers?: number;
   /**
    * Whether a loss in the planned failover is a fault or only told.
    *
@@ -26,13 +28,15 @@ const STALE_MS = 3_000;
 /** How long users work before and after a fault, so that the figures of a phase say something. */
 const WORK_MS = 2_500;
 const TIME_LIMIT_MS = 90_000;
+/** For each further planned failover. */
+const MORE_TIME_MS = 30_000;
 
 /**
  * Starts the portal, lets users work on both instances, and breaks Redis under them: kill -9 of the primary, its return, a
  * planned failover. After each phase the users stand still while everything acknowledged is read back through the instances
  * and directly from the primary.
  *
- * @throws Error when it cannot be carried out, or takes longer than 90 s
+ * @throws Error when it cannot be carried out, or takes longer than 90 s (30 s more for each further planned failover)
  */
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   options.say('starting Redis, Sentinels and two instances of the portal');
@@ -40,12 +44,14 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const drill = new Drill(lab, options);
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`The drill is not over after ${TIME_LIMIT_MS} ms`)), TIME_LIMIT_MS);
+    const limitMs = TIME_LIMIT_MS + MORE_TIME_MS * ((options.plannedFailovers ?? 1) - 1);
+    timer = setTimeout(() => reject(new Error(`The drill is not over after ${limitMs} ms`)), limitMs);
   });
   try {
     return await Promise.race([drill.run(), limit]);
   } finally {
     clearTimeout(timer);
+    await drill.sendUsersHome();
     await lab.stop();
   }
 }
@@ -65,6 +71,7 @@ class Drill implements DrillGate {
   #closed: Promise<void> | undefined;
   #standing = 0;
   #isStopping = false;
+  #work: Promise<unknown> = Promise.resolve();
 
   constructor(lab: RedisPortalLab, options: DrillOptions) {
     this.#lab = lab;
@@ -80,7 +87,7 @@ class Drill implements DrillGate {
   async run(): Promise<DrillReport> {
     const { topology } = this.#lab;
     this.#close();
-    const work = Promise.all(this.#users.map((user) => user.work()));
+    this.#work = Promise.all(this.#users.map((user) => user.work()));
     await this.#phase('all well', async () => {
       this.#note(`${this.#users.length} users sign in and work on ${this.#lab.instances.length} instances`);
     });
@@ -100,16 +107,11 @@ class Drill implements DrillGate {
       await topology.whenStable(20_000);
       this.#note(`${first.address} is a replica in step`);
     });
-    await this.#phase(PLANNED, async () => {
-      this.#note('SENTINEL FAILOVER asked for');
-      await topology.failover();
-      this.#note(`the Sentinels agree on ${(await topology.primary()).address}`);
-      await topology.whenStable(20_000);
-      this.#note('the former primary is a replica in step');
-    });
-    this.#isStopping = true;
-    this.#letGo();
-    await work;
+    const planned = this.#options.plannedFailovers ?? 1;
+    for (let number = 1; number <= planned; number++) {
+      await this.#phase(planned === 1 ? PLANNED : `${PLANNED} ${number}`, () => this.#switchAsPlanned());
+    }
+    await this.sendUsersHome();
     await this.#phase(SIGN_OUT, async () => {
       await Promise.all(this.#users.map((user) => user.signOut()));
       this.#note('everybody signed out');
@@ -121,6 +123,13 @@ class Drill implements DrillGate {
     return this.#isStopping;
   }
 
+  /** No user begins another step, and all have finished theirs. */
+  async sendUsersHome(): Promise<void> {
+    this.#isStopping = true;
+    this.#letGo();
+    await this.#work;
+  }
+
   async pass(): Promise<void> {
     while (this.#closed) {
       this.#standing += 1;
@@ -129,15 +138,24 @@ class Drill implements DrillGate {
     }
   }
 
+  async #switchAsPlanned(): Promise<void> {
+    const { topology } = this.#lab;
+    this.#note('SENTINEL FAILOVER asked for');
+    await topology.failover();
+    this.#note(`the Sentinels agree on ${(await topology.primary()).address}`);
+    await topology.whenStable(20_000);
+    this.#note('the former primary is a replica in step');
+  }
+
   /** Lets the users work while something happens, then stops them and checks everything. */
   async #phase(name: string, happening: () => Promise<void>): Promise<void> {
     this.#options.say(`${name} …`);
     const startedMs = this.#now();
     const before = await this.#liveSessions();
     this.#letGo();
-    await this.#work();
+    await this.#letWork();
     await happening();
-    await this.#work();
+    await this.#letWork();
     this.#close();
     if (!this.#isStopping)
       await pollUntil('all users to stand still', () => this.#standing === this.#users.length, { timeoutMs: 30_000 });
@@ -158,7 +176,7 @@ class Drill implements DrillGate {
   }
 
   /** Until every user can have done a few steps. */
-  async #work(): Promise<void> {
+  async #letWork(): Promise<void> {
     if (this.#isStopping) return;
     const until = performance.now() + WORK_MS;
     await pollUntil('time to pass', () => performance.now() >= until);

@@ -3,7 +3,6 @@ import type { SentinelTopology } from '../redis-lab/sentinel-topology.js';
 
 /** What can be done to a node. */
 export const NODE_ACTIONS = ['kill', 'freeze', 'thaw', 'restart'] as const;
-export type NodeAction = (typeof NODE_ACTIONS)[number];
 
 /** A node as the panel shows it. */
 export interface LabNodeState {

@@ -9,17 +9,18 @@ export interface RunOptions {
   /** Why there is no redis-server, and what would install it. */
   readonly whyWithoutRedis: string | undefined;
   readonly drill: boolean;
+  readonly plannedFailovers: number;
   readonly jsonFile: string | undefined;
 }
 
 /** Runs the portal or the drill; resolves with the exit code. The portal itself runs until a signal ends this process. */
-export async function run({ port, whyWithoutRedis, drill, jsonFile }: RunOptions): Promise<number> {
+export async function run({ port, whyWithoutRedis, drill, plannedFailovers, jsonFile }: RunOptions): Promise<number> {
   if (drill) {
     if (whyWithoutRedis !== undefined) {
       say(`The drill needs redis-server. ${whyWithoutRedis}`);
       return 1;
     }
-    const report = await runDrill({ port, say });
+    const report = await runDrill({ port, plannedFailovers, say });
     printReport(report, say);
     if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
     return report.passed ? 0 : 1;
