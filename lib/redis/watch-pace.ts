@@ -8,10 +8,3 @@ export type WatchPace = 'calm' | 'close' | 'alert';
 
 /** Time between two questions at each pace. @internal @unit milliseconds */
 export type WatchPeriods = Readonly<Record<WatchPace, number>>;
-
-const CLOSENESS: Readonly<Record<WatchPace, number>> = { calm: 0, close: 1, alert: 2 };
-
-/** The closer of two paces. @internal */
-export function closer(a: WatchPace, b: WatchPace): WatchPace {
-  return CLOSENESS[a] >= CLOSENESS[b] ? a : b;
-}

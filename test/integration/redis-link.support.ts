@@ -21,6 +21,7 @@ export const PUT = script(
   true,
   `${LATE} redis.call('SET', KEYS[1], ARGV[2]) redis.call('HINCRBY', 'executed', ARGV[2], 1) return 'stored'`,
 );
+
 export const GET = script('get', false, `return redis.call('GET', KEYS[1])`);
 
 export const LIMITS = {
@@ -57,12 +58,8 @@ export function sentinelOptions(
 }
 
 export function standaloneOptions(port: number, overrides: Overrides = {}): ResolvedRedisOptions {
-  return {
-    ...LIMITS,
-    durability: 'primary',
-    ...overrides,
-    topology: { kind: 'standalone', host: '127.0.0.1', port, node: {} },
-  };
+  const topology = { kind: 'standalone', host: '127.0.0.1', port, node: {} } as const;
+  return { ...LIMITS, durability: 'primary', ...overrides, topology };
 }
 
 /** Makes links and closes them all at the end of a test. */

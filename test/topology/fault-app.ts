@@ -28,7 +28,7 @@ process.on('warning', (warning) => {
 });
 
 /** express-session's own callbacks, so that the same handlers run over the peer. */
-function settled(act: (done: (error?: unknown) => void) => void): Promise<void> {
+function settled(act: (done: (error?: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => act((error) => (error ? reject(error) : resolve())));
 }
 

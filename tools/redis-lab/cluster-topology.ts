@@ -95,7 +95,7 @@ class LabClusterTopology implements ClusterTopology {
 
   async masters(): Promise<RedisProcess[]> {
     const views = (await this.#view()).filter((view) => view.slots.length > 0 && !view.flags.includes('fail'));
-    return views.map((view) => this.#node(view.address)).filter((node) => node?.running === true);
+    return views.map((view) => this.#node(view.address)).filter((node) => node.running);
   }
 
   async replicasOf(master: RedisProcess): Promise<RedisProcess[]> {
@@ -104,7 +104,7 @@ class LabClusterTopology implements ClusterTopology {
     return views
       .filter((view) => view.masterId === id)
       .map((view) => this.#node(view.address))
-      .filter((node) => node?.running === true);
+      .filter((node) => node.running);
   }
 
   async masterOf(key: string): Promise<RedisProcess> {
