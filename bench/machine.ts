@@ -27,7 +27,16 @@ export interface MachineRecord {
   readonly commit: string;
 }
 
-const PACKAGES = ['@nestjs/core', 'express', 'express-session', 'ioredis', 'connect-redis-8', 'connect-redis-9', 'redis', 'autocannon'];
+const PACKAGES = [
+  '@nestjs/core',
+  'express',
+  'express-session',
+  'ioredis',
+  'connect-redis-8',
+  'connect-redis-9',
+  'redis',
+  'autocannon',
+];
 
 export function describeMachine(): MachineRecord {
   return {

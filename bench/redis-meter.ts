@@ -25,7 +25,13 @@ export class RedisMeter {
 
   constructor(address: { readonly host: string; readonly port: number }) {
     // RESP2: the length of a reply on the wire is then known exactly.
-    this.client = new Redis({ host: address.host, port: address.port, protocol: 2, enableReadyCheck: false, disableClientInfo: true });
+    this.client = new Redis({
+      host: address.host,
+      port: address.port,
+      protocol: 2,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+    });
   }
 
   async read(): Promise<RedisReading & { readonly replyBytes: number }> {
@@ -94,7 +100,20 @@ export interface CommandTrace {
 }
 
 /** Commands that keep connections and topologies alive and do not belong to any request. */
-const BACKGROUND = new Set<string>(['ping', 'info', 'role', 'replconf', 'publish', 'hello', 'client', 'select', 'command', 'config', 'subscribe', 'psync']);
+const BACKGROUND = new Set<string>([
+  'ping',
+  'info',
+  'role',
+  'replconf',
+  'publish',
+  'hello',
+  'client',
+  'select',
+  'command',
+  'config',
+  'subscribe',
+  'psync',
+]);
 
 /** Whether a command is sent whether or not there are requests. */
 export function isBackground(name: string): boolean {

@@ -92,13 +92,17 @@ async function main(): Promise<void> {
   };
   report(results, http?.results ?? null);
   if (values.profile !== undefined) process.stdout.write(`\n${profileReport(values.profile)}\n`);
-  const name = values.name ?? (mode === 'full' || mode === 'all' ? results.madeAt.slice(0, 16).replace(':', '') : undefined);
+  const name =
+    values.name ?? (mode === 'full' || mode === 'all' ? results.madeAt.slice(0, 16).replace(':', '') : undefined);
   if (name !== undefined) save(results, name);
   // Speed is nobody's assertion on a shared machine; commands and bytes are the same everywhere.
   if (mode === 'smoke' && goals.some((goal) => goal.isExact && isReached(goal) === false)) process.exitCode = 1;
 }
 
-async function runHttp(plan: HttpPlan, progress: (text: string) => void): Promise<{ results: HttpResults; delayedRoundTripMs: number }> {
+async function runHttp(
+  plan: HttpPlan,
+  progress: (text: string) => void,
+): Promise<{ results: HttpResults; delayedRoundTripMs: number }> {
   const variants = values.variants?.split(',').map(variantNamed) ?? VARIANTS;
   const servers = await startServers();
   try {
@@ -116,7 +120,9 @@ function chosenCells(plan: HttpPlan): HttpPlan {
     ...plan,
     rounds: values.rounds === undefined ? plan.rounds : Number(values.rounds),
     measureMs: values.seconds === undefined ? plan.measureMs : Number(values.seconds) * 1_000,
-    cells: plan.cells.filter((cell) => (operations?.includes(cell.operation) ?? true) && (sizes?.includes(cell.bytes) ?? true)),
+    cells: plan.cells.filter(
+      (cell) => (operations?.includes(cell.operation) ?? true) && (sizes?.includes(cell.bytes) ?? true),
+    ),
   };
 }
 

@@ -12,7 +12,11 @@ const isBuilt = args.includes('--no-build') && existsSync(`${root}dist/index.js`
 if (!existsSync(`${bench}node_modules/autocannon`)) run('npm', ['ci', '--no-audit', '--no-fund'], bench);
 if (!isBuilt) run('npm', ['run', '--silent', 'build'], root);
 const entry = args[0] === 'failover' ? 'failover/run.ts' : 'run.ts';
-run(process.execPath, ['--import', 'tsx/esm', `${bench}${entry}`, ...args.filter((arg) => arg !== '--no-build' && arg !== 'failover')], root);
+run(
+  process.execPath,
+  ['--import', 'tsx/esm', `${bench}${entry}`, ...args.filter((arg) => arg !== '--no-build' && arg !== 'failover')],
+  root,
+);
 
 /**
  * @param {string} command

@@ -84,7 +84,10 @@ async function observe(topology: SentinelTopology, fault: Fault, run: number): P
     while (!haveAllRecovered() && performance.now() < deadline) await delay(50);
     // A second wave of trouble belongs to the fault.
     await delay(CALM_MS);
-    const seen = audiences.map((users) => ({ pauseMs: users.pauseMs(start), hasRecovered: users.hasSucceededAfter(promotedAt) }));
+    const seen = audiences.map((users) => ({
+      pauseMs: users.pauseMs(start),
+      hasRecovered: users.hasSucceededAfter(promotedAt),
+    }));
     await Promise.all(audiences.map((users) => users.stop()));
     await fault.repair(primary);
     await topology.whenStable(STABLE_MS);

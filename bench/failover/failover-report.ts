@@ -6,7 +6,19 @@ import type { FailoverSample } from './failover-bench.js';
 import { FAILOVER_VARIANTS } from './failover-bench.js';
 import { FAULTS } from './faults.js';
 
-const HEADER = ['fault', 'application', 'runs', "Sentinel's own time", 'pause, median', 'pause, longest', 'pause / Sentinel', 'failed', 'acknowledged', 'lost', 'goal'];
+const HEADER = [
+  'fault',
+  'application',
+  'runs',
+  "Sentinel's own time",
+  'pause, median',
+  'pause, longest',
+  'pause / Sentinel',
+  'failed',
+  'acknowledged',
+  'lost',
+  'goal',
+];
 
 /** The failover bench as a table. */
 export function failoverReport(samples: readonly FailoverSample[], format: 'text' | 'markdown'): string {
@@ -14,7 +26,8 @@ export function failoverReport(samples: readonly FailoverSample[], format: 'text
     FAILOVER_VARIANTS.flatMap((variant) => {
       const own = samples.filter((sample) => sample.fault === name && sample.variant === variant);
       if (own.length === 0) return [];
-      const sum = (figure: (sample: FailoverSample) => number): number => own.reduce((total, sample) => total + figure(sample), 0);
+      const sum = (figure: (sample: FailoverSample) => number): number =>
+        own.reduce((total, sample) => total + figure(sample), 0);
       const pause = spreadOf(own.map(({ pauseMs }) => pauseMs));
       const stuck = own.filter(({ hasRecovered }) => !hasRecovered).length;
       const isInTime = own.every(({ pauseMs, sentinelMs }) => pauseMs <= goal.ratio * sentinelMs + goal.extraMs);

@@ -40,7 +40,9 @@ async function main(): Promise<void> {
   });
   const machine = describeMachine();
   process.stdout.write(`\n${failoverReport(samples, values.markdown ? 'markdown' : 'text')}\n`);
-  process.stdout.write(`\n${machine.cpu}, ${machine.cores} cores; Node ${machine.node}, Redis ${machine.redis}, commit ${machine.commit}; down-after 1 s\n`);
+  process.stdout.write(
+    `\n${machine.cpu}, ${machine.cores} cores; Node ${machine.node}, Redis ${machine.redis}, commit ${machine.commit}; down-after 1 s\n`,
+  );
   if (values.name === undefined) return;
   const directory = fileURLToPath(new URL('../results/', import.meta.url));
   mkdirSync(directory, { recursive: true });

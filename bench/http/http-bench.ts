@@ -78,14 +78,24 @@ export async function runHttpBench(options: {
   readonly progress: (text: string) => void;
 }): Promise<HttpResults> {
   const { plan, variants, servers, profileDirectory, progress } = options;
-  const context: Context = { plan, servers, profileDirectory, samples: [], exact: [], skipped: new Map(), sentNames: new Map() };
+  const context: Context = {
+    plan,
+    servers,
+    profileDirectory,
+    samples: [],
+    exact: [],
+    skipped: new Map(),
+    sentNames: new Map(),
+  };
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const group of groupsOf(plan)) {
       // Another one goes first each round, so that no drift of the machine favours anybody.
       for (const variant of rotated(variants, round)) {
         if (group.isDelayed && variant.uses === 'nothing') continue;
         if (context.skipped.has(variant.name)) continue;
-        progress(`round ${round + 1}/${plan.rounds}  ${group.bytes / 1_024} KB${group.isDelayed ? ' +5 ms' : ''}  ${variant.label}`);
+        progress(
+          `round ${round + 1}/${plan.rounds}  ${group.bytes / 1_024} KB${group.isDelayed ? ' +5 ms' : ''}  ${variant.label}`,
+        );
         await measureGroup(context, variant, group, round);
       }
     }
@@ -108,7 +118,8 @@ async function measureGroup(context: Context, variant: Variant, group: CellGroup
   try {
     const connections = Math.max(...group.cells.map((cell) => cell.connections));
     const cookies = await logIn(server.origin, connections, group.bytes);
-    if (round === 0 && variant.uses !== 'nothing') await measureExactly(context, variant, group, place, server, cookies[0] ?? '');
+    if (round === 0 && variant.uses !== 'nothing')
+      await measureExactly(context, variant, group, place, server, cookies[0] ?? '');
     await warmUp(context.plan, group, server, cookies);
     for (const cell of group.cells) {
       const own = cookies.slice(0, cell.connections);
@@ -120,7 +131,12 @@ async function measureGroup(context: Context, variant: Variant, group: CellGroup
   }
 }
 
-async function warmUp(plan: HttpPlan, group: CellGroup, server: ServerProcess, cookies: readonly string[]): Promise<void> {
+async function warmUp(
+  plan: HttpPlan,
+  group: CellGroup,
+  server: ServerProcess,
+  cookies: readonly string[],
+): Promise<void> {
   for (const operation of new Set(group.cells.map((cell) => cell.operation))) {
     const load = { operation, bytes: group.bytes, origin: server.origin, cookies, connections: cookies.length };
     const target = (await server.usage()).requests + plan.warmUpRequests;
@@ -171,7 +187,10 @@ async function leastBytes(
   };
 }
 
-function perRequest({ sent, inScripts }: CommandTrace, count: number): Pick<ExactSample, 'sent' | 'inScripts' | 'commands'> {
+function perRequest(
+  { sent, inScripts }: CommandTrace,
+  count: number,
+): Pick<ExactSample, 'sent' | 'inScripts' | 'commands'> {
   const divided = (calls: ReadonlyMap<string, number>): Record<string, number> =>
     Object.fromEntries([...calls].map(([name, value]) => [name, value / count]));
   return {
@@ -193,9 +212,12 @@ async function measureCell(
   const before = await server.usage();
   const { result, used } = await meter.during(async () => {
     const [start, cpu] = [performance.now(), process.cpuUsage()];
-    const run = (): Promise<LoadResult> => runLoad({ ...cell, origin: server.origin, cookies, durationMs: context.plan.measureMs });
+    const run = (): Promise<LoadResult> =>
+      runLoad({ ...cell, origin: server.origin, cookies, durationMs: context.plan.measureMs });
     const { profileDirectory } = context;
-    const load = await (profileDirectory === undefined ? run() : server.profile(profileFile(profileDirectory, variant, cell), run));
+    const load = await (profileDirectory === undefined
+      ? run()
+      : server.profile(profileFile(profileDirectory, variant, cell), run));
     const { user, system } = process.cpuUsage(cpu);
     const loadShare = (user + system) / 1_000 / (performance.now() - start);
     await delay(SETTLE_MS);
@@ -227,7 +249,10 @@ async function measureCell(
 }
 
 function profileFile(directory: string, { name }: Variant, { operation, bytes, connections, isDelayed }: Cell): string {
-  return join(directory, `${operation}-${bytes / 1_024}KB-${connections}${isDelayed ? '-delayed' : ''}-${name}.cpuprofile`);
+  return join(
+    directory,
+    `${operation}-${bytes / 1_024}KB-${connections}${isDelayed ? '-delayed' : ''}-${name}.cpuprofile`,
+  );
 }
 
 function rotated<T>(items: readonly T[], by: number): T[] {

@@ -32,7 +32,14 @@ const SAMPLE_MS = 50;
 const CHANGE_BODY = JSON.stringify({ quantity: 3 });
 
 /** Keeps every connection busy with one request after the other. */
-export async function runLoad({ origin, operation, bytes, cookies, connections, durationMs }: Load): Promise<LoadResult> {
+export async function runLoad({
+  origin,
+  operation,
+  bytes,
+  cookies,
+  connections,
+  durationMs,
+}: Load): Promise<LoadResult> {
   const latencies: number[] = [];
   let client = 0;
   let failures = 0;
@@ -69,7 +76,13 @@ export async function runLoad({ origin, operation, bytes, cookies, connections, 
 }
 
 /** Sends requests one after the other over one connection, for figures that are exact. */
-export async function runInSequence(origin: string, operation: Operation, count: number, cookie: string, bytes: number): Promise<void> {
+export async function runInSequence(
+  origin: string,
+  operation: Operation,
+  count: number,
+  cookie: string,
+  bytes: number,
+): Promise<void> {
   const requests = requestsOf(operation, 0, cookie, bytes);
   for (let i = 0; i < count; i += 1) {
     const { method, path, headers, body } = requests[i % requests.length]!;

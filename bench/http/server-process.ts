@@ -30,7 +30,11 @@ export async function startServer(settings: ServerSettings, { isQuiet = false } 
   const child = spawnChild(process.execPath, ['--import', 'tsx/esm', SERVER, JSON.stringify(settings)], {
     prefix: pinnedTo(SERVER_CORE),
     ipc: true,
-    env: { ...process.env, NODE_ENV: 'production', TSX_TSCONFIG_PATH: fileURLToPath(new URL('../tsconfig.json', import.meta.url)) },
+    env: {
+      ...process.env,
+      NODE_ENV: 'production',
+      TSX_TSCONFIG_PATH: fileURLToPath(new URL('../tsconfig.json', import.meta.url)),
+    },
   });
   let output = '';
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));

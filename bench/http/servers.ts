@@ -36,7 +36,9 @@ export async function startServers(): Promise<BenchServers> {
   const [alone, topology] = await Promise.all([startRedisServer(), startSentinelTopology()]);
   const primary = topology.nodes[0]!;
   const behindProxy = [alone, ...topology.nodes];
-  const proxies = new Map(await Promise.all(behindProxy.map(async (server) => [server, await startProxy(server)] as const)));
+  const proxies = new Map(
+    await Promise.all(behindProxy.map(async (server) => [server, await startProxy(server)] as const)),
+  );
   const proxyOf = (server: RedisProcess): { host: string; port: number } => proxies.get(server)!.address;
   const meters = new Map([alone, primary].map((server) => [server, new RedisMeter(server)]));
   const natMap = Object.fromEntries(topology.nodes.map((node) => [node.address, proxyOf(node)]));

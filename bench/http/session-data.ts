@@ -26,7 +26,8 @@ interface Order {
   address: { street: string; city: string; country: string };
 }
 
-const WORDS = 'amber basalt cedar delta ember fjord garnet harbour indigo juniper kelp lichen maple nimbus onyx pebble'.split(' ');
+const WORDS =
+  'amber basalt cedar delta ember fjord garnet harbour indigo juniper kelp lichen maple nimbus onyx pebble'.split(' ');
 
 /** What express-session adds to the JSON of a session. */
 const COOKIE_BYTES = 75;
@@ -39,7 +40,12 @@ export function makeSession(bytes: number, seed = 0): BenchSession {
   const session: BenchSession = {
     user: { id: `u-${id()}`, name: `${pick()} ${pick()}`, email: `${pick()}@example.org`, roles: ['user', 'buyer'] },
     preferences: { locale: 'de-CH', timeZone: 'Europe/Zurich' },
-    transaction: { id: id(), step: 'address', startedAt: new Date(1.7e12 + Math.floor(random() * 1e10)).toISOString(), amountCents: 4990 },
+    transaction: {
+      id: id(),
+      step: 'address',
+      startedAt: new Date(1.7e12 + Math.floor(random() * 1e10)).toISOString(),
+      amountCents: 4990,
+    },
     cart: [],
     orders: [],
     visits: 1,

@@ -100,7 +100,10 @@ export const VARIANTS: readonly Variant[] = [
     install: async ({ sentinel }) => {
       if (!sentinel) throw new Error('the variant needs Sentinels');
       const { sentinels, name, natMap } = sentinel;
-      return withModule({ redis: { sentinels: [...sentinels], name, ...(natMap && { natMap }) }, durability: 'replicated' });
+      return withModule({
+        redis: { sentinels: [...sentinels], name, ...(natMap && { natMap }) },
+        durability: 'replicated',
+      });
     },
   },
 ];
@@ -135,6 +138,8 @@ function withStore(store: session.Store): Installation {
 async function withModule(options: Partial<SessionModuleOptions>): Promise<Installation> {
   const { SessionModule } = await import('nestjs-ha-session');
   return {
-    modules: [SessionModule.forRoot({ application: 'bench', secret: SECRET, idleTimeoutMs: IDLE_SECONDS * 1_000, ...options })],
+    modules: [
+      SessionModule.forRoot({ application: 'bench', secret: SECRET, idleTimeoutMs: IDLE_SECONDS * 1_000, ...options }),
+    ],
   };
 }

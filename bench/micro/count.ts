@@ -15,7 +15,10 @@ export interface CountResult {
 }
 
 /** Counts the same number of sessions with connect-redis's `length()` and ours. */
-export async function measureCount({ fewSessions, manySessions }: MicroPlan, progress: (text: string) => void): Promise<CountResult> {
+export async function measureCount(
+  { fewSessions, manySessions }: MicroPlan,
+  progress: (text: string) => void,
+): Promise<CountResult> {
   const countIn = async (store: StoreName, sessions: number, times: number): Promise<number> => {
     progress(`count of ${sessions.toLocaleString('en')} sessions, ${store}`);
     const server = await startRedisServer({ config: ['enable-debug-command yes'] });

@@ -19,7 +19,10 @@ export interface MemoryResult {
 }
 
 /** Fills an empty server with each store's sessions and looks at `used_memory`. */
-export async function measureMemory({ memorySessions }: MicroPlan, progress: (text: string) => void): Promise<MemoryResult> {
+export async function measureMemory(
+  { memorySessions }: MicroPlan,
+  progress: (text: string) => void,
+): Promise<MemoryResult> {
   const perSession = async (store: StoreName): Promise<{ total: number; liveIndex: number }> => {
     progress(`memory of ${memorySessions.toLocaleString('en')} sessions, ${store}`);
     const server = await startRedisServer();
@@ -28,7 +31,9 @@ export async function measureMemory({ memorySessions }: MicroPlan, progress: (te
     try {
       // Connections and scripts have their memory before the clock runs.
       await worker.run({ type: 'populate', from: 0, to: 512, bytes: 512 });
-      const { used } = await meter.during(() => worker.run({ type: 'populate', from: 512, to: 512 + memorySessions, bytes: 512 }));
+      const { used } = await meter.during(() =>
+        worker.run({ type: 'populate', from: 512, to: 512 + memorySessions, bytes: 512 }),
+      );
       const [live] = (await server.cli('KEYS', '*:live')) as string[];
       const index = live === undefined ? 0 : Number(await server.cli('MEMORY', 'USAGE', live, 'SAMPLES', '0'));
       return { total: used.usedMemoryBytes / memorySessions, liveIndex: index / memorySessions };

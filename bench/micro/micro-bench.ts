@@ -49,7 +49,11 @@ export type MicroPart = (typeof MICRO_PARTS)[number];
 const STORES: readonly StoreName[] = ['connect-redis-8', 'connect-redis-9', 'ours'];
 
 /** Runs the parts, one after the other. */
-export async function runMicroBench(plan: MicroPlan, parts: ReadonlySet<MicroPart>, progress: (text: string) => void): Promise<MicroResults> {
+export async function runMicroBench(
+  plan: MicroPlan,
+  parts: ReadonlySet<MicroPart>,
+  progress: (text: string) => void,
+): Promise<MicroResults> {
   return {
     ...(parts.has('operations') && { operations: await measureOperations(plan, progress) }),
     ...(parts.has('durability') && { durability: await measureDurability(plan, progress) }),
@@ -62,7 +66,10 @@ export async function runMicroBench(plan: MicroPlan, parts: ReadonlySet<MicroPar
 async function measureOperations(plan: MicroPlan, progress: (text: string) => void): Promise<OperationRow[]> {
   const server = await startRedisServer();
   const meter = new RedisMeter(server);
-  const samples = new Map<string, { row: Omit<OperationRow, 'operationsPerSecond' | 'cpuMicros'>; rates: number[]; cpu: number[] }>();
+  const samples = new Map<
+    string,
+    { row: Omit<OperationRow, 'operationsPerSecond' | 'cpuMicros'>; rates: number[]; cpu: number[] }
+  >();
   try {
     for (let round = 0; round < plan.rounds; round += 1) {
       for (const bytes of plan.sizes) {

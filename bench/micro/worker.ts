@@ -57,7 +57,13 @@ async function populate(from: number, to: number, bytes: number): Promise<number
   return to - from;
 }
 
-async function repeat({ operation, inFlight, bytes, count = Infinity, durationMs = Infinity }: Repeat): Promise<WorkerReply> {
+async function repeat({
+  operation,
+  inFlight,
+  bytes,
+  count = Infinity,
+  durationMs = Infinity,
+}: Repeat): Promise<WorkerReply> {
   // Each lane is a user with a session of its own.
   const users = await Promise.all(
     Array.from({ length: inFlight }, async () => {

@@ -20,7 +20,13 @@ const COLOURS: Readonly<Record<string, string>> = {
 interface Panel {
   readonly title: string;
   readonly unit: string;
-  readonly rows: readonly { readonly variant: string; readonly label: string; readonly value: number; readonly min: number; readonly max: number }[];
+  readonly rows: readonly {
+    readonly variant: string;
+    readonly label: string;
+    readonly value: number;
+    readonly min: number;
+    readonly max: number;
+  }[];
 }
 
 /** Bars of server CPU per request, and of p50 with a slow network; the thin line is the spread over the rounds. */
@@ -39,7 +45,11 @@ export function chartOf(rows: readonly SummaryRow[], caption: string): string {
         text(LABEL - 8, middle + 4, label, 'text-anchor="end"'),
         `<rect x="${LABEL}" y="${y}" width="${(value * scale).toFixed(1)}" height="${BAR}" fill="${colour}"/>`,
         `<line x1="${(LABEL + min * scale).toFixed(1)}" x2="${(LABEL + max * scale).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#222" stroke-width="1.5"/>`,
-        text(LABEL + max * scale + 8, middle + 4, `${value.toLocaleString('en', { maximumFractionDigits: unit === 'ms' ? 2 : 0 })} ${unit}`),
+        text(
+          LABEL + max * scale + 8,
+          middle + 4,
+          `${value.toLocaleString('en', { maximumFractionDigits: unit === 'ms' ? 2 : 0 })} ${unit}`,
+        ),
       );
       y += BAR + GAP;
     }
@@ -57,14 +67,24 @@ export function chartOf(rows: readonly SummaryRow[], caption: string): string {
 
 function panelsOf(rows: readonly SummaryRow[]): Panel[] {
   const panels: Panel[] = [];
-  const keys = [...new Set(rows.map(({ operation, bytes, connections, isDelayed }) => JSON.stringify({ operation, bytes, connections, isDelayed })))];
+  const keys = [
+    ...new Set(
+      rows.map(({ operation, bytes, connections, isDelayed }) =>
+        JSON.stringify({ operation, bytes, connections, isDelayed }),
+      ),
+    ),
+  ];
   for (const key of keys) {
     const cell = JSON.parse(key) as Pick<SummaryRow, 'operation' | 'bytes' | 'connections' | 'isDelayed'>;
     // One number of connections tells the story; the rest is in the tables.
     const isShown = cell.operation === 'read' || cell.operation === 'change';
     if (!isShown || cell.connections === 1 || cell.connections === 256) continue;
     const own = rows.filter(
-      (row) => row.operation === cell.operation && row.bytes === cell.bytes && row.connections === cell.connections && row.isDelayed === cell.isDelayed,
+      (row) =>
+        row.operation === cell.operation &&
+        row.bytes === cell.bytes &&
+        row.connections === cell.connections &&
+        row.isDelayed === cell.isDelayed,
     );
     const what = cell.operation === 'read' ? 'Reading an established session' : 'Changing one field';
     const figure = cell.isDelayed ? 'median response time, 5 ms to Redis' : 'server CPU per request';

@@ -24,7 +24,11 @@ const KB = 1_024;
 const SIZES = [0.5 * KB, 4 * KB, 32 * KB];
 
 /** Every goal of the project that this bench can measure. */
-export function goalsOf(http: HttpResults | null, rows: readonly SummaryRow[], micro: MicroResults | null): GoalResult[] {
+export function goalsOf(
+  http: HttpResults | null,
+  rows: readonly SummaryRow[],
+  micro: MicroResults | null,
+): GoalResult[] {
   return [...exactGoals(http?.exact ?? []), ...cpuGoals(rows), ...networkGoals(rows), ...microGoals(micro)];
 }
 
@@ -32,7 +36,11 @@ function exactGoals(samples: readonly ExactSample[]): GoalResult[] {
   const of = (variant: string, operation: Operation, bytes: number): ExactSample | undefined =>
     samples.find((sample) => sample.variant === variant && sample.operation === operation && sample.bytes === bytes);
   const anySize = (variant: string, operation: Operation): number | null =>
-    highest(samples.filter((sample) => sample.variant === variant && sample.operation === operation).map(({ commands }) => commands));
+    highest(
+      samples
+        .filter((sample) => sample.variant === variant && sample.operation === operation)
+        .map(({ commands }) => commands),
+    );
   const ours = of('ours', 'change', 32 * KB);
   const peers = ['connect-redis-8', 'connect-redis-9'].flatMap((peer) => of(peer, 'change', 32 * KB) ?? []);
   const bytes = ours && peers.length > 0 ? ours.bytesIn / Math.min(...peers.map(({ bytesIn }) => bytesIn)) : null;
@@ -40,15 +48,32 @@ function exactGoals(samples: readonly ExactSample[]): GoalResult[] {
   return [
     { figure: 'Redis commands per read', measured: anySize('ours', 'read'), goal: 1, ...exact },
     { figure: 'Redis commands per read, near cache', measured: anySize('ours-near', 'read'), goal: 0, ...exact },
-    { figure: 'Redis commands per one-field change (load, commit)', measured: anySize('ours', 'change'), goal: 2, ...exact },
-    { figure: 'Redis commands per one-field change, near cache', measured: anySize('ours-near', 'change'), goal: 1, ...exact },
+    {
+      figure: 'Redis commands per one-field change (load, commit)',
+      measured: anySize('ours', 'change'),
+      goal: 2,
+      ...exact,
+    },
+    {
+      figure: 'Redis commands per one-field change, near cache',
+      measured: anySize('ours-near', 'change'),
+      goal: 1,
+      ...exact,
+    },
     { figure: 'bytes to Redis, one-field change of 32 KB, over connect-redis', measured: bytes, goal: 0.03, ...exact },
   ];
 }
 
 function cpuGoals(rows: readonly SummaryRow[]): GoalResult[] {
   const of = (variant: string, operation: Operation, bytes: number): SummaryRow | undefined =>
-    rows.find((row) => row.variant === variant && row.operation === operation && row.bytes === bytes && row.connections === 32 && !row.isDelayed);
+    rows.find(
+      (row) =>
+        row.variant === variant &&
+        row.operation === operation &&
+        row.bytes === bytes &&
+        row.connections === 32 &&
+        !row.isDelayed,
+    );
   const goals: GoalResult[] = [];
   const add = (figure: string, measured: number | undefined, goal: number): void => {
     goals.push({ figure, measured: measured ?? null, goal, isUpperBound: true, isExact: false });
@@ -57,9 +82,17 @@ function cpuGoals(rows: readonly SummaryRow[]): GoalResult[] {
     const size = `${bytes / KB} KB`;
     add(`server CPU per read over bound, ${size}`, of('ours', 'read', bytes)?.cpuToBound?.median, 1.03);
     add(`server CPU per read over the best connect-redis, ${size}`, of('ours', 'read', bytes)?.cpuToPeer?.median, 1);
-    add(`server CPU per change over the best connect-redis, ${size}`, of('ours', 'change', bytes)?.cpuToPeer?.median, 1);
+    add(
+      `server CPU per change over the best connect-redis, ${size}`,
+      of('ours', 'change', bytes)?.cpuToPeer?.median,
+      1,
+    );
     add(`the same, 'replicated', ${size}`, of('ours-replicated', 'change', bytes)?.cpuToPeer?.median, 1.1);
-    add(`Redis CPU per read over the best connect-redis, ${size}`, of('ours', 'read', bytes)?.redisCpuToPeer?.median, 0.6);
+    add(
+      `Redis CPU per read over the best connect-redis, ${size}`,
+      of('ours', 'read', bytes)?.redisCpuToPeer?.median,
+      0.6,
+    );
     add(`the same, near cache, ${size}`, of('ours-near', 'read', bytes)?.redisCpuToPeer?.median, 0.05);
   }
   return goals;
@@ -67,7 +100,10 @@ function cpuGoals(rows: readonly SummaryRow[]): GoalResult[] {
 
 function networkGoals(rows: readonly SummaryRow[]): GoalResult[] {
   const of = (variant: string, operation: Operation, connections: number): SummaryRow | undefined =>
-    rows.find((row) => row.variant === variant && row.operation === operation && row.connections === connections && row.isDelayed);
+    rows.find(
+      (row) =>
+        row.variant === variant && row.operation === operation && row.connections === connections && row.isDelayed,
+    );
   const common = { isExact: false };
   return [
     ...[1, 32].map((connections) => ({
@@ -109,9 +145,19 @@ function microGoals(micro: MicroResults | null): GoalResult[] {
     isUpperBound: false,
   });
   return [
-    atLeast("changes/s 'replicated' over 'primary', store level, 64 in flight", durability?.find((row) => row.inFlight === 64)?.ratio.median, 0.8),
-    atLeast(`count() over length(), times faster at ${count?.sessions.toLocaleString('en') ?? '?'} sessions`, count?.timesFaster, 1_000),
-    ...(scripts?.rows ?? []).map((row) => atMost(`script cost, ${row.command}, many over few sessions`, row.ratio, 1.25)),
+    atLeast(
+      "changes/s 'replicated' over 'primary', store level, 64 in flight",
+      durability?.find((row) => row.inFlight === 64)?.ratio.median,
+      0.8,
+    ),
+    atLeast(
+      `count() over length(), times faster at ${count?.sessions.toLocaleString('en') ?? '?'} sessions`,
+      count?.timesFaster,
+      1_000,
+    ),
+    ...(scripts?.rows ?? []).map((row) =>
+      atMost(`script cost, ${row.command}, many over few sessions`, row.ratio, 1.25),
+    ),
     atMost('bytes per 0.5 KB session with indexes over connect-redis', memory?.ratio, 1.5),
   ];
 }

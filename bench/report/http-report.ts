@@ -8,7 +8,8 @@ import { short, textTable } from './text-table.js';
 export function httpReport(results: HttpResults, rows: readonly SummaryRow[]): string {
   const blocks: string[] = [];
   for (const [title, cell] of cellsOf(rows)) blocks.push(`${title}\n${cellTable(cell)}`);
-  if (results.exact.length > 0) blocks.push(`Per request, exactly (one connection, one request after the other)\n${exactTable(results.exact)}`);
+  if (results.exact.length > 0)
+    blocks.push(`Per request, exactly (one connection, one request after the other)\n${exactTable(results.exact)}`);
   for (const { variant, reason } of results.skipped) blocks.push(`SKIPPED ${variantNamed(variant).label}: ${reason}`);
   return blocks.join('\n\n');
 }
@@ -29,7 +30,22 @@ function titleOf({ operation, bytes, connections, isDelayed }: SummaryRow): stri
 }
 
 function cellTable(rows: readonly SummaryRow[]): string {
-  const header = ['variant', 'req/s', 'CPU us', '(min-max)', '/bound', '/peer', 'p50 ms', 'p99 ms', 'cmds', 'B to', 'B from', 'Redis us', 'load', 'note'];
+  const header = [
+    'variant',
+    'req/s',
+    'CPU us',
+    '(min-max)',
+    '/bound',
+    '/peer',
+    'p50 ms',
+    'p99 ms',
+    'cmds',
+    'B to',
+    'B from',
+    'Redis us',
+    'load',
+    'note',
+  ];
   return textTable(
     header,
     rows.map((row) => [

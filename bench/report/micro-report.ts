@@ -52,7 +52,11 @@ export function microReport({ operations, durability, scripts, memory, count }: 
           ['ours without users', short(memory.ours), short(memory.ours / memory.connectRedis, 2)],
           ['  of it the live index', short(memory.liveIndex), short(memory.liveIndex / memory.connectRedis, 2)],
           ['ours with a user each', short(memory.oursWithUser), short(memory.ratio, 2)],
-          ['  of it the user and its index', short(memory.oursWithUser - memory.ours), short((memory.oursWithUser - memory.ours) / memory.connectRedis, 2)],
+          [
+            '  of it the user and its index',
+            short(memory.oursWithUser - memory.ours),
+            short((memory.oursWithUser - memory.ours) / memory.connectRedis, 2),
+          ],
         ],
       )}`,
     );

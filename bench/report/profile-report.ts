@@ -10,7 +10,11 @@ interface CallFrame {
 }
 
 interface CpuProfile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame; readonly children?: readonly number[] }[];
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: CallFrame;
+    readonly children?: readonly number[];
+  }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }
@@ -23,13 +27,18 @@ const IDLE = new Set(['(idle)', '(root)']);
 /** Whose code took the time, for every profile in a directory; and the costliest functions. */
 export function profileReport(directory: string): string {
   const files = readdirSync(directory).filter((name) => name.endsWith('.cpuprofile'));
-  return files.sort().map((name) => summaryOf(join(directory, name))).join('\n\n');
+  return files
+    .sort()
+    .map((name) => summaryOf(join(directory, name)))
+    .join('\n\n');
 }
 
 function summaryOf(file: string): string {
   const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
-  const parents = new Map(profile.nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id] as const)));
+  const parents = new Map(
+    profile.nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id] as const)),
+  );
   const callerOf = (id: number): CallFrame | undefined => {
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
       const frame = nodes.get(at)?.callFrame;

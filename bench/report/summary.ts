@@ -77,10 +77,17 @@ function summariseCell(samples: readonly HttpSample[]): SummaryRow[] {
         cpuToBound: ratio(own, bound, cpu),
         cpuToPeer: ratio(own, best(cpu, lower), cpu),
         p50Ms: spreadOf(own.map((sample) => sample.p50Ms)),
-        p50ToPeer: ratio(own, best((sample) => sample.p50Ms, lower), (sample) => sample.p50Ms),
+        p50ToPeer: ratio(
+          own,
+          best((sample) => sample.p50Ms, lower),
+          (sample) => sample.p50Ms,
+        ),
         throughputToPeer: ratio(
           own,
-          best((sample) => sample.requestsPerSecond, (a, b) => a > b),
+          best(
+            (sample) => sample.requestsPerSecond,
+            (a, b) => a > b,
+          ),
           (sample) => sample.requestsPerSecond,
         ),
         p99Ms: spreadOf(own.map((sample) => sample.p99Ms)),
@@ -96,7 +103,12 @@ function summariseCell(samples: readonly HttpSample[]): SummaryRow[] {
   });
 }
 
-function ratio(these: readonly HttpSample[], those: readonly HttpSample[], figure: (sample: HttpSample) => number): Spread | null {
-  const values = (samples: readonly HttpSample[]): RoundValue[] => samples.map((sample) => ({ round: sample.round, value: figure(sample) }));
+function ratio(
+  these: readonly HttpSample[],
+  those: readonly HttpSample[],
+  figure: (sample: HttpSample) => number,
+): Spread | null {
+  const values = (samples: readonly HttpSample[]): RoundValue[] =>
+    samples.map((sample) => ({ round: sample.round, value: figure(sample) }));
   return pairwiseRatio(values(these), values(those));
 }
