@@ -48,6 +48,7 @@ export type {
   RedisSessionStoreOptions,
   SessionCookieOptions,
   SessionModuleOptions,
+  SessionRequestCookieOptions,
   SessionStoreOptions,
   SessionUserLimitOptions,
 } from './options/session.options.js';

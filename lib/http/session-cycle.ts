@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { HttpStatus, Logger } from '@nestjs/common';
 import type { Request, RequestHandler, Response } from 'express';
 import session from 'express-session';
@@ -30,10 +30,7 @@ import { unavailableStore } from './unavailable-store.js';
 export interface SessionCycleOptions extends Pick<ResolvedSessionOptions, 'secrets' | 'proxy' | 'rolling' | 'genid'> {
   /** @defaultValue 'reject' */
   readonly onUnavailable?: 'reject' | 'anonymous' | undefined;
-  /** The cookie, or what makes the one of a request. */
-  readonly cookie: SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions);
-  /** The cookie's name where `cookie` is a function. @defaultValue `cookie.name`, else 'connect.sid' */
-  readonly cookieName?: string | undefined;
+  readonly cookie: SessionCookieOptions;
 }
 
 /** Takes what an operator should know. @internal */
@@ -83,8 +80,8 @@ class ExpressSessionCycle {
     private readonly logger: SessionCycleLogger,
   ) {
     const { secrets, cookie, proxy, rolling, genid } = options;
-    this.name = options.cookieName ?? (typeof cookie === 'function' ? undefined : cookie.name) ?? 'connect.sid';
-    if (typeof cookie !== 'function' && cookie.secure !== 'auto' && cookie.sameSite !== 'auto') {
+    this.name = cookie.name ?? 'connect.sid';
+    if (!cookie.forRequest && cookie.secure !== 'auto' && cookie.sameSite !== 'auto') {
       this.fixedCookie = resolveCookieOptions(cookie, () => false);
     }
     let handle: RequestHandler | undefined;
@@ -193,7 +190,7 @@ class ExpressSessionCycle {
   private cookieOptionsOf(request: CycleRequest): CookieOptions {
     if (this.fixedCookie) return this.fixedCookie;
     const { cookie, proxy } = this.options;
-    const options = typeof cookie === 'function' ? cookie(request) : cookie;
+    const options = cookie.forRequest ? { ...cookie, ...cookie.forRequest(request) } : cookie;
     return resolveCookieOptions(options, () => isSecure(request, proxy));
   }
 

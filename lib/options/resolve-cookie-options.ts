@@ -17,7 +17,7 @@ export function resolveCookieOptions(input: unknown, faults: OptionFaults): Reso
   if (typeof input === 'function') {
     faults.add(
       ROOT,
-      'must be an object, not a function. To change the cookie for one request, set `session.cookie` in it.',
+      'must be an object, not a function. What depends on the request goes to `cookie.forRequest`, a function; the name is fixed.',
     );
     return SESSION_DEFAULTS.cookie;
   }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { SessionEventListener } from '../core/session-events.js';
 import { callback, flag, list, milliseconds, oneOf, satisfying, text, wholeNumber } from './option-schemas.js';
 import { peek } from './option-values.js';
-import type { SessionModuleOptions } from './session.options.js';
+import type { SessionCookieOptions, SessionModuleOptions } from './session.options.js';
 import { SESSION_LIMITS } from './session.defaults.js';
 
 const { applicationLength, minIdleTimeoutMs, maxLifeMs, minTimeoutMs, maxTimeoutMs } = SESSION_LIMITS;
@@ -89,6 +89,7 @@ export const cookieSchema = z.strictObject({
   maxAge: milliseconds(1, maxLifeMs).optional(),
   partitioned: flag().optional(),
   priority: oneOf(['low', 'medium', 'high']).optional(),
+  forRequest: callback<NonNullable<SessionCookieOptions['forRequest']>>('(request) => options').optional(),
 });
 
 /** What express-session calls on a store in any case. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { MiddlewareConsumer } from '@nestjs/common';
 import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
@@ -10,7 +11,7 @@ type MiddlewareConfigProxy = ReturnType<MiddlewareConsumer['apply']>;
  * The cookie that carries the session's id: express-session's options.
  *
  * @remarks
- * An object only: for one request's cookie change `session.cookie`. What is not taken: `expires` (one date for all sessions),
+ * What express-session takes as a function goes to `forRequest`. What is not taken: `expires` (one date for all sessions),
  * `signed` and `encode` (always so).
  *
  * @public
@@ -39,7 +40,12 @@ export interface SessionCookieOptions {
   readonly partitioned?: boolean | undefined;
   /** Which cookies a browser drops last. */
   readonly priority?: 'low' | 'medium' | 'high' | undefined;
+  /** Options of one request's cookie, over the others; asked once or twice for each request, so it must be quick. */
+  readonly forRequest?: ((request: IncomingMessage) => SessionRequestCookieOptions) | undefined;
 }
+
+/** What of the cookie may differ from request to request: all but its name. @public */
+export type SessionRequestCookieOptions = Omit<SessionCookieOptions, 'name' | 'forRequest'>;
 
 /** Options that `RedisSessionStore` and `SessionModule` share. @public */
 export interface SessionStoreOptions {

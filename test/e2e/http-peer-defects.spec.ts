@@ -5,7 +5,7 @@ import type session from 'express-session';
 
 import { Redis } from 'ioredis';
 import { SessionEvents, SessionModule } from 'nestjs-ha-session';
-import type { SessionEvent, SessionModuleOptions } from 'nestjs-ha-session';
+import type { SessionCookieOptions, SessionEvent, SessionModuleOptions } from 'nestjs-ha-session';
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -322,7 +322,10 @@ describe('what connect-redis and express-session get wrong', () => {
         store: new ScriptedStore(),
         peer,
         controllers: [Shop],
-        cookie: () => ({ secure: 'auto' }),
+        // express-session takes the function itself.
+        cookie: (peer
+          ? () => ({ secure: 'auto' })
+          : { forRequest: () => ({ secure: 'auto' }) }) as SessionCookieOptions,
       });
       return (await client().post('/login', { user: 'ann' })).setCookie.length;
     };

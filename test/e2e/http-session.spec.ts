@@ -509,7 +509,7 @@ describe.each(PLATFORMS)('a session on %s', (platform) => {
 
   it.each(['an object', 'a function'])('resolves secure and sameSite "auto" when the cookie is %s', async (form) => {
     const auto = { secure: 'auto', sameSite: 'auto' } as const;
-    const cookie = form === 'an object' ? auto : () => auto;
+    const cookie = form === 'an object' ? auto : { forRequest: () => auto };
     const { client } = await startHttpApp({ ...base, store: new ScriptedStore(), cookie, proxy: true });
     const plain = await client().post('/login', { user: 'ann' });
     expect(plain.setCookie[0]).toContain('SameSite=Lax');

@@ -43,7 +43,7 @@ describe('what connect-redis gets wrong in the store', () => {
     return store as unknown as AnyStore;
   };
   const peer = (prefix = `peer-${randomUUID()}:`): AnyStore =>
-    new RedisStore({ client, prefix }) as unknown as AnyStore;
+    new RedisStore({ client, prefix });
 
   async function request(store: AnyStore, sid: string): Promise<Live> {
     const req = { sessionID: sid, sessionStore: store } as unknown as Parameters<Store['createSession']>[0];

@@ -58,7 +58,7 @@ describe('The cookie', () => {
 
   it('is no function', () => {
     expect(faultsWith({ cookie: () => ({}) })).toEqual([
-      'cookie: must be an object, not a function. To change the cookie for one request, set `session.cookie` in it.',
+      'cookie: must be an object, not a function. What depends on the request goes to `cookie.forRequest`, a function; the name is fixed.',
     ]);
   });
 

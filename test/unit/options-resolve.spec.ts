@@ -167,7 +167,7 @@ describe('An unknown option', () => {
 
   it('gets no suggestion when nothing is near, but all that is allowed', () => {
     expect(faultsWith({ cookie: { colour: 'red' } })).toEqual([
-      'cookie.colour: is not an option. Allowed: name, path, domain, httpOnly, secure, sameSite, maxAge, partitioned, priority.',
+      'cookie.colour: is not an option. Allowed: name, path, domain, httpOnly, secure, sameSite, maxAge, partitioned, priority, forRequest.',
     ]);
   });
 
