@@ -205,6 +205,12 @@ async function aptInstall(name) {
   const policy = '/usr/sbin/policy-rc.d';
   const isPolicyOurs = !existsSync(policy);
   // 101 = "action forbidden": what invoke-rc.d and deb-systemd-invoke ask before they start anything.
+  const cleanUp = () => {
+    if (isPolicyOurs) rmSync(policy, { force: true });
+  };
+  // Left behind, it would keep every later package from starting its service.
+  const interrupt = () => process.exit(130);
+  process.once('exit', cleanUp).once('SIGINT', interrupt).once('SIGTERM', interrupt);
   if (isPolicyOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
     // A failed update (one of several mirrors down, lists locked) does not mean that the install fails.
@@ -212,7 +218,8 @@ async function aptInstall(name) {
     const install = await run('apt-get', [...options, 'install', '-y', '-q', '--no-install-recommends', name], { env });
     return install.code === 0 ? undefined : install.output.trim().split('\n').slice(-5).join('\n');
   } finally {
-    if (isPolicyOurs) rmSync(policy, { force: true });
+    cleanUp();
+    process.off('exit', cleanUp).off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 
