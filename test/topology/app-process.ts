@@ -26,7 +26,10 @@ export interface AppProcess {
   call(method: 'GET' | 'POST', path: string, options?: AppCallOptions): Promise<AppResponse>;
   /** Sends a command; resolves with the answer of that type where there is one. */
   tell(command: FaultAppCommand): void;
-  ask<T extends 'memory' | 'closed'>(command: FaultAppCommand, answer: T): Promise<Extract<FaultAppMessage, { type: T }>>;
+  ask<T extends 'memory' | 'closed'>(
+    command: FaultAppCommand,
+    answer: T,
+  ): Promise<Extract<FaultAppMessage, { type: T }>>;
   stop(): Promise<void>;
 }
 
@@ -40,9 +43,18 @@ const APP = fileURLToPath(new URL('./fault-app.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Starts an instance and returns once it listens. */
-export async function startApp(name: string, options: FaultAppOptions, prefix?: readonly string[]): Promise<AppProcess> {
+export async function startApp(
+  name: string,
+  options: FaultAppOptions,
+  prefix?: readonly string[],
+): Promise<AppProcess> {
   const env = { ...process.env, FAULT_APP: JSON.stringify(options), NODE_ENV: 'test' };
-  const child = spawnChild(process.execPath, ['--expose-gc', '--import', 'tsx', APP], { env, cwd: ROOT, ipc: true, prefix });
+  const child = spawnChild(process.execPath, ['--expose-gc', '--import', 'tsx', APP], {
+    env,
+    cwd: ROOT,
+    ipc: true,
+    prefix,
+  });
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   const log: string[] = [];
   const linkEvents: LinkMessage[] = [];
@@ -76,24 +88,35 @@ export async function startApp(name: string, options: FaultAppOptions, prefix?: 
     call: (method, path, { cookie, body, timeoutMs = 45_000 } = {}) =>
       new Promise((resolve, reject) => {
         const payload = body === undefined ? undefined : JSON.stringify(body);
-        const headers = { ...(cookie && { cookie }), ...(payload !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) };
-        const call = request({ host: options.host, port, method, path, agent, headers, timeout: timeoutMs }, (response) => {
-          let text = '';
-          response.setEncoding('utf8');
-          response.on('data', (chunk: string) => (text += chunk));
-          response.on('error', reject);
-          response.on('end', () => {
-            const [set] = response.headers['set-cookie'] ?? [];
-            const pair = set?.split(';')[0];
-            resolve({
-              status: response.statusCode ?? 0,
-              body: parse(text),
-              cookie: pair?.endsWith('=') ? '' : pair,
-              retryAfter: response.headers['retry-after'],
+        const headers = {
+          ...(cookie && { cookie }),
+          ...(payload !== undefined && {
+            'content-type': 'application/json',
+            'content-length': Buffer.byteLength(payload),
+          }),
+        };
+        const call = request(
+          { host: options.host, port, method, path, agent, headers, timeout: timeoutMs },
+          (response) => {
+            let text = '';
+            response.setEncoding('utf8');
+            response.on('data', (chunk: string) => (text += chunk));
+            response.on('error', reject);
+            response.on('end', () => {
+              const [set] = response.headers['set-cookie'] ?? [];
+              const pair = set?.split(';')[0];
+              resolve({
+                status: response.statusCode ?? 0,
+                body: parse(text),
+                cookie: pair?.endsWith('=') ? '' : pair,
+                retryAfter: response.headers['retry-after'],
+              });
             });
-          });
-        });
-        call.on('timeout', () => call.destroy(new Error(`${name} did not answer ${method} ${path} within ${timeoutMs} ms`)));
+          },
+        );
+        call.on('timeout', () =>
+          call.destroy(new Error(`${name} did not answer ${method} ${path} within ${timeoutMs} ms`)),
+        );
         call.on('error', reject);
         call.end(payload);
       }),

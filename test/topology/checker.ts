@@ -48,7 +48,10 @@ export interface Verdict {
 }
 
 /** Compares what was acknowledged with the truth: `truth(session)` is what is stored, `null` when there is no such session. */
-export function check(ledgers: readonly SessionLedger[], truth: (session: SessionLedger) => SessionTruth | null): Verdict {
+export function check(
+  ledgers: readonly SessionLedger[],
+  truth: (session: SessionLedger) => SessionTruth | null,
+): Verdict {
   let [changesLost, logoutsUndone, ghosts] = [0, 0, 0];
   const examples: string[] = [];
   const note = (session: SessionLedger, what: string): void => {
@@ -75,7 +78,10 @@ export function check(ledgers: readonly SessionLedger[], truth: (session: Sessio
       if (value === ledger.acknowledged || ledger.uncertain.includes(value)) continue;
       if (value < ledger.acknowledged) changesLost++;
       else ghosts++;
-      note(session, `${field} is ${value}, acknowledged was ${ledger.acknowledged}, refused ${ledger.uncertain.join()}`);
+      note(
+        session,
+        `${field} is ${value}, acknowledged was ${ledger.acknowledged}, refused ${ledger.uncertain.join()}`,
+      );
     }
   }
   return { changesLost, logoutsUndone, ghosts, examples };

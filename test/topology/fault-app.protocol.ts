@@ -35,6 +35,4 @@ export interface LinkMessage {
 
 /** From the lab to the application. */
 export type FaultAppCommand =
-  | { readonly type: 'block'; readonly ms: number }
-  | { readonly type: 'memory' }
-  | { readonly type: 'close' };
+  { readonly type: 'block'; readonly ms: number } | { readonly type: 'memory' } | { readonly type: 'close' };

@@ -4,7 +4,18 @@
  */
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Body, Controller, Get, Inject, Module, Optional, Post, Req, UnauthorizedException, type DynamicModule } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Inject,
+  Module,
+  Optional,
+  Post,
+  Req,
+  UnauthorizedException,
+  type DynamicModule,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { RedisStore } from 'connect-redis';
@@ -14,15 +25,26 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { SessionModule } from '../../lib/index.js';
 import type { SessionLink } from '../../lib/core/session-link.js';
 import { SESSION_LINK } from '../../lib/core/session.tokens.js';
-import { FAULT_APPLICATION, FAULT_COOKIE, FAULT_SECRET, type FaultAppCommand, type FaultAppMessage, type FaultAppOptions } from './fault-app.protocol.js';
+import {
+  FAULT_APPLICATION,
+  FAULT_COOKIE,
+  FAULT_SECRET,
+  type FaultAppCommand,
+  type FaultAppMessage,
+  type FaultAppOptions,
+} from './fault-app.protocol.js';
 
 type FaultSession = Session & Partial<Record<string, unknown>>;
 
 const options = JSON.parse(process.env['FAULT_APP'] ?? '{}') as FaultAppOptions;
 const tell = (message: FaultAppMessage): void => void process.send?.(message);
 
-process.on('unhandledRejection', (reason) => tell({ type: 'unhandled', what: `unhandledRejection: ${String(reason)}` }));
-process.on('uncaughtException', (error) => tell({ type: 'unhandled', what: `uncaughtException: ${error.stack ?? error.message}` }));
+process.on('unhandledRejection', (reason) =>
+  tell({ type: 'unhandled', what: `unhandledRejection: ${String(reason)}` }),
+);
+process.on('uncaughtException', (error) =>
+  tell({ type: 'unhandled', what: `uncaughtException: ${error.stack ?? error.message}` }),
+);
 process.on('warning', (warning) => {
   if (warning.name === 'MaxListenersExceededWarning') tell({ type: 'unhandled', what: warning.message });
 });

@@ -2,7 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createLabNetwork, type LabHost, type LabNetwork } from '../../tools/redis-lab/network.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
-import { startSentinelTopology, type SentinelTopology, type SentinelTopologyOptions } from '../../tools/redis-lab/sentinel-topology.js';
+import {
+  startSentinelTopology,
+  type SentinelTopology,
+  type SentinelTopologyOptions,
+} from '../../tools/redis-lab/sentinel-topology.js';
 import { startApp, type AppProcess } from './app-process.js';
 import type { FaultAppOptions } from './fault-app.protocol.js';
 import { Workload, type WorkloadOptions } from './workload.js';
@@ -54,7 +58,11 @@ export class FaultLab {
         ['a1', 'a2'].map(async (name) => {
           const host = network?.host(name);
           const store = options.store ?? 'ours';
-          const app = await startApp(name, { store, host: host?.ip ?? '127.0.0.1', redis, durability: options.durability }, host?.prefix);
+          const app = await startApp(
+            name,
+            { store, host: host?.ip ?? '127.0.0.1', redis, durability: options.durability },
+            host?.prefix,
+          );
           apps.push(app);
           return app;
         }),

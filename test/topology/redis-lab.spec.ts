@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeTemporaryDirectory, spawnChild } from '../../tools/redis-lab/child-processes.js';
+import { isAlive, makeTemporaryDirectory, spawnChild } from '../../tools/redis-lab/child-processes.js';
 import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { createLabNetwork, whyNoNetwork, type LabHost } from '../../tools/redis-lab/network.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
@@ -48,7 +48,7 @@ describe('a Redis server of the lab', () => {
     const program = `import { startRedisServer } from './tools/redis-lab/redis-server.ts';
       const server = await startRedisServer(); console.log(server.pid); setInterval(() => {}, 1000);`;
     // A killed process cannot remove its directory; ours does it.
-    const directory = makeTemporaryDirectory('redis-lab-test-');
+    const directory = makeTemporaryDirectory('test');
     stops.push(() => directory.remove());
     const env = { ...process.env, TMPDIR: directory.path };
     const parent = spawnChild(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { env });
@@ -88,14 +88,24 @@ describe('a Sentinel topology of the lab', () => {
 
   it('lets in only those who come with TLS and the right user', async () => {
     const topology = await started(
-      startSentinelTopology({ tls: true, nodeAuth: { username: 'app', password: 'node-secret' }, sentinelAuth: { password: 'sentinel-secret' } }),
+      startSentinelTopology({
+        tls: true,
+        nodeAuth: { username: 'app', password: 'node-secret' },
+        sentinelAuth: { password: 'sentinel-secret' },
+      }),
     );
     const client = new Redis({ ...topology.redisOptions, enableTLSForSentinelMode: true, lazyConnect: true });
     client.on('error', () => undefined);
     stops.push(() => client.disconnect());
     expect(await client.set('a', '1')).toBe('OK');
     const primary = await topology.primary();
-    const stranger = new Redis({ host: primary.host, port: primary.port, lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    const stranger = new Redis({
+      host: primary.host,
+      port: primary.port,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+    });
     stranger.on('error', () => undefined);
     await expect(stranger.ping()).rejects.toThrow();
     await expect((topology.sentinels[0] as typeof primary).cli('PING')).resolves.toBe('PONG');
@@ -117,7 +127,11 @@ describe.skipIf(noNetwork !== undefined)('a network of the lab', () => {
         child.once('exit', (code) => resolve(code === 0));
       });
     expect(await reach(b)).toBe(true);
-    for (const cut of [() => network.isolate([a]), () => network.cutOneWay([a], [b]), () => network.cutOneWay([b], [a])]) {
+    for (const cut of [
+      () => network.isolate([a]),
+      () => network.cutOneWay([a], [b]),
+      () => network.cutOneWay([b], [a]),
+    ]) {
       cut();
       expect(await reach(b)).toBe(false);
       expect(await server.cli('PING')).toBe('PONG');
@@ -148,7 +162,12 @@ describe('a TCP proxy of the lab', () => {
   it('silences, cuts and heals', async () => {
     const server = await started(startRedisServer());
     const proxy = await started(startTcpProxy({ target: server, delayMs: 20 }));
-    const client = new Redis({ host: proxy.host, port: proxy.port, retryStrategy: () => 20, maxRetriesPerRequest: null });
+    const client = new Redis({
+      host: proxy.host,
+      port: proxy.port,
+      retryStrategy: () => 20,
+      maxRetriesPerRequest: null,
+    });
     client.on('error', () => undefined);
     stops.push(() => client.disconnect());
     const before = performance.now();
@@ -168,12 +187,3 @@ describe('a TCP proxy of the lab', () => {
     expect(await client.ping()).toBe('PONG');
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -77,7 +77,10 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
   const verdict = check(workload.sessions, atLast);
   const outcome: Outcome = {
     ...verdict,
-    examples: [...verdict.examples, ...check(workload.sessions, seenByApps).examples.map((example) => `through the app: ${example}`)],
+    examples: [
+      ...verdict.examples,
+      ...check(workload.sessions, seenByApps).examples.map((example) => `through the app: ${example}`),
+    ],
     pauseMs,
     slowestMs: workload.slowestMs,
     held: sum(reports.map(({ held }) => held)),
@@ -103,8 +106,17 @@ function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
     expect(outcome.changesLost, 'changes that this fault loses as documented').toBeGreaterThan(0);
   } else {
     const failed = outcome.failed.filter((what) => !failures?.test(what));
-    expect(failed, `failed requests; the instances say:\n${lab.apps.map((app) => app.log.slice(-4_000)).join('\n')}`).toEqual([]);
-    const costs = ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples }: Outcome) => ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples });
+    expect(
+      failed,
+      `failed requests; the instances say:\n${lab.apps.map((app) => app.log.slice(-4_000)).join('\n')}`,
+    ).toEqual([]);
+    const costs = ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples }: Outcome) => ({
+      changesLost,
+      logoutsUndone,
+      ghosts,
+      changedAfterwards,
+      examples,
+    });
     expect(costs(outcome)).toEqual({ changesLost: 0, logoutsUndone: 0, ghosts: 0, changedAfterwards: 0, examples: [] });
   }
   if (refused === 'never') expect(outcome.refused, 'requests answered 503').toEqual([]);
@@ -131,7 +143,9 @@ async function readThroughApps(lab: FaultLab): Promise<Truth> {
   for (let from = 0; from < sessions.length; from += 32) {
     await Promise.all(
       sessions.slice(from, from + 32).map(async (session, index) => {
-        const { status, body } = await (lab.apps[index % 2] as FaultLab['apps'][0]).call('GET', '/session', { cookie: session.cookie });
+        const { status, body } = await (lab.apps[index % 2] as FaultLab['apps'][0]).call('GET', '/session', {
+          cookie: session.cookie,
+        });
         if (status !== 200 && status !== 401) throw new Error(`A read after the fault was answered ${status}`);
         seen.set(session, status === 200 ? (body as Record<string, unknown>) : null);
       }),
@@ -142,7 +156,19 @@ async function readThroughApps(lab: FaultLab): Promise<Truth> {
 
 function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
   const { changes, logins, logouts } = lab.workload.acknowledged;
-  const { pauseMs, slowestMs, held, replayed, refused, failed, changesLost, logoutsUndone, ghosts, changedAfterwards, isDegraded } = outcome;
+  const {
+    pauseMs,
+    slowestMs,
+    held,
+    replayed,
+    refused,
+    failed,
+    changesLost,
+    logoutsUndone,
+    ghosts,
+    changedAfterwards,
+    isDegraded,
+  } = outcome;
   console.info(
     `${name}: pause ${pauseMs.toFixed(0)} ms, held ${held}, replayed ${replayed}${isDegraded ? ', degraded' : ''}; ` +
       `slowest ${slowestMs.toFixed(0)} ms, acknowledged ${changes} changes ${logins} logins ${logouts} logouts; ` +

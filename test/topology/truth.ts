@@ -13,7 +13,11 @@ export type Truth = (session: SessionLedger) => SessionTruth | null;
 const CLUSTER_BUCKETS = 64;
 
 /** Reads all sessions directly from one server, past the application. */
-export async function readTruth(store: 'ours' | 'connect-redis', client: Redis, sessions: readonly SessionLedger[]): Promise<Truth> {
+export async function readTruth(
+  store: 'ours' | 'connect-redis',
+  client: Redis,
+  sessions: readonly SessionLedger[],
+): Promise<Truth> {
   const layout = new RedisKeyLayout(FAULT_APPLICATION, 1);
   const pipeline = client.pipeline();
   for (const session of sessions) {
@@ -25,7 +29,10 @@ export async function readTruth(store: 'ours' | 'connect-redis', client: Redis, 
   sessions.forEach((session, index) => {
     const [error, reply] = replies[index] ?? [new Error('no reply'), null];
     if (error) throw error;
-    truths.set(session, store === 'ours' ? ourFields(reply as Record<string, string>) : peerFields(reply as string | null));
+    truths.set(
+      session,
+      store === 'ours' ? ourFields(reply as Record<string, string>) : peerFields(reply as string | null),
+    );
   });
   return (session) => truths.get(session) ?? null;
 }

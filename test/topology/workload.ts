@@ -57,7 +57,8 @@ export class Workload {
   async whenServing(apps: readonly AppProcess[] = this.apps, timeoutMs = 30_000): Promise<void> {
     const since = performance.now();
     while (!apps.every((app) => this.acknowledgedAt.some((entry) => entry.at > since + 200 && entry.app === app))) {
-      if (performance.now() - since > timeoutMs) throw new Error(`An instance acknowledged nothing for ${timeoutMs} ms`);
+      if (performance.now() - since > timeoutMs)
+        throw new Error(`An instance acknowledged nothing for ${timeoutMs} ms`);
       await delay(20);
     }
   }
@@ -162,7 +163,8 @@ export class Workload {
       if (response.status === 503) {
         this.refused.push(`${app.name} /${path} after ${(performance.now() - sentAt).toFixed(0)} ms`);
         this.#judgeRefusal(response);
-      } else if (response.status >= 300) this.#fail(`${app.name} /${path}: ${response.status} ${JSON.stringify(response.body)}`);
+      } else if (response.status >= 300)
+        this.#fail(`${app.name} /${path}: ${response.status} ${JSON.stringify(response.body)}`);
       return response;
     } catch (error) {
       this.#fail(`${app.name} /${path}: ${(error as Error).message}`);

@@ -14,7 +14,7 @@ export interface LabCertificates {
 
 /** Makes certificates that are valid for a day. @param hosts - IP addresses beside 127.0.0.1 */
 export function makeCertificates(hosts: readonly string[] = []): LabCertificates {
-  const directory = makeTemporaryDirectory('redis-lab-tls-');
+  const directory = makeTemporaryDirectory('tls');
   const file = (name: string) => join(directory.path, name);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory.path, stdio: 'pipe' });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
@@ -22,7 +22,23 @@ export function makeCertificates(hosts: readonly string[] = []): LabCertificates
   const names = ['DNS:localhost', 'IP:127.0.0.1', ...hosts.map((host) => `IP:${host}`)].join(',');
   writeFileSync(file('names.cnf'), `subjectAltName=${names}\n`);
   openssl('req', ...newKey, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=redis-lab server');
-  openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '1', '-extfile', 'names.cnf', '-out', 'server.crt');
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'server.csr',
+    '-CA',
+    'ca.crt',
+    '-CAkey',
+    'ca.key',
+    '-CAcreateserial',
+    '-days',
+    '1',
+    '-extfile',
+    'names.cnf',
+    '-out',
+    'server.crt',
+  );
   return {
     ca: readFileSync(file('ca.crt'), 'utf8'),
     config: [

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -48,9 +48,13 @@ class Leftovers {
 /** One for the process: exit handlers cannot be had per topology without piling up listeners. */
 export const leftovers = new Leftovers();
 
-/** A fresh directory under the system's temporary one, removed when this process exits at the latest. */
-export function makeTemporaryDirectory(prefix: string): { readonly path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), prefix));
+/**
+ * A fresh directory under the system's temporary one, removed when this process exits at the latest, or by the next lab when
+ * this process is killed.
+ */
+export function makeTemporaryDirectory(purpose: string): { readonly path: string; remove(): void } {
+  sweepOrphans();
+  const path = mkdtempSync(join(tmpdir(), `redis-lab-${process.pid}-${purpose}-`));
   const directory = {
     path,
     remove: () => {
@@ -60,6 +64,24 @@ export function makeTemporaryDirectory(prefix: string): { readonly path: string;
   };
   leftovers.add(directory, () => rmSync(path, { recursive: true, force: true }));
   return directory;
+}
+
+/** Whether a process runs, whoever owns it. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** A process that was killed by SIGKILL could not remove its directories; their names tell whose they were. */
+function sweepOrphans(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^redis-lab-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
 }
 
 // The kernel then kills the child even when this process is killed by SIGKILL and no handler runs.

@@ -61,7 +61,8 @@ class LabClusterTopology implements ClusterTopology {
     for (const result of started) if (result.status === 'rejected') throw result.reason;
     const [first, ...others] = this.nodes as [RedisProcess, ...RedisProcess[]];
     const busPorts = new Map<RedisProcess, string>();
-    for (const node of this.nodes) busPorts.set(node, String(((await node.cli('CONFIG', 'GET', 'cluster-port')) as string[])[1]));
+    for (const node of this.nodes)
+      busPorts.set(node, String(((await node.cli('CONFIG', 'GET', 'cluster-port')) as string[])[1]));
     const masters = this.nodes.slice(0, this.#masterCount);
     // Distinct epochs from the start, so that no collision has to be resolved first.
     await Promise.all(this.nodes.map((node, index) => node.cli('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1))));
@@ -114,7 +115,10 @@ class LabClusterTopology implements ClusterTopology {
 
   async failover(replica: RedisProcess): Promise<void> {
     await replica.cli('CLUSTER', 'FAILOVER');
-    await pollUntil(`${replica.address} to be a master`, async () => ((await replica.cli('ROLE')) as [string])[0] === 'master');
+    await pollUntil(
+      `${replica.address} to be a master`,
+      async () => ((await replica.cli('ROLE')) as [string])[0] === 'master',
+    );
     await this.whenStable();
   }
 
@@ -132,7 +136,8 @@ class LabClusterTopology implements ClusterTopology {
         if (keys.length === 0) break;
         await from.cli('MIGRATE', to.host, String(to.port), '', '0', '5000', 'KEYS', ...keys);
       }
-      for (const node of [to, ...(await this.masters())]) await node.cli('CLUSTER', 'SETSLOT', String(slot), 'NODE', targetId);
+      for (const node of [to, ...(await this.masters())])
+        await node.cli('CLUSTER', 'SETSLOT', String(slot), 'NODE', targetId);
     }
   }
 
@@ -221,10 +226,12 @@ class LabClusterTopology implements ClusterTopology {
           flags: flags.split(','),
           masterId,
           // `[slot->-…]` marks a slot on the move; its owner is in the plain entries.
-          slots: slots.filter((slot) => !slot.startsWith('[')).map((slot) => {
-            const [from, to] = slot.split('-').map(Number) as [number, number | undefined];
-            return [from, to ?? from] as [number, number];
-          }),
+          slots: slots
+            .filter((slot) => !slot.startsWith('['))
+            .map((slot) => {
+              const [from, to] = slot.split('-').map(Number) as [number, number | undefined];
+              return [from, to ?? from] as [number, number];
+            }),
         };
       });
   }

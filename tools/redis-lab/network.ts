@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { leftovers } from './child-processes.js';
+import { isAlive, leftovers } from './child-processes.js';
 import { reserveNumber } from './ports.js';
 
 const NAME_PREFIX = 'redis-lab';
@@ -90,7 +90,21 @@ class LabNamespaces implements LabNetwork {
     const host = { name, ip: `${this.#subnet}.${number}`, prefix: ['ip', 'netns', 'exec', namespace] };
     this.#hosts.set(name, host);
     run(['ip', 'netns', 'add', namespace]);
-    run(['ip', '-n', namespace, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `port${number}`, 'netns', this.#bridge]);
+    run([
+      'ip',
+      '-n',
+      namespace,
+      'link',
+      'add',
+      'eth0',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      `port${number}`,
+      'netns',
+      this.#bridge,
+    ]);
     run(['ip', '-n', this.#bridge, 'link', 'set', `port${number}`, 'master', 'br0', 'up']);
     run(['ip', '-n', namespace, 'addr', 'add', `${host.ip}/24`, 'dev', 'eth0']);
     run(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up']);
@@ -107,7 +121,8 @@ class LabNamespaces implements LabNetwork {
   cutOneWay(from: readonly LabHost[], to: readonly LabHost[]): void {
     for (const host of to) {
       const sources = from.filter((source) => source !== host).map((source) => source.ip);
-      if (sources.length > 0) run([...host.prefix, 'nft', 'add', 'element', 'ip', 'lab', 'silenced', `{ ${sources.join(', ')} }`]);
+      if (sources.length > 0)
+        run([...host.prefix, 'nft', 'add', 'element', 'ip', 'lab', 'silenced', `{ ${sources.join(', ')} }`]);
     }
   }
 
@@ -145,7 +160,7 @@ export function createLabNetwork(): LabNetwork {
 function sweepOrphans(): void {
   for (const name of existsSync('/run/netns') ? readdirSync('/run/netns') : []) {
     const pid = new RegExp(`^${NAME_PREFIX}-(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) spawnSync('ip', ['netns', 'del', name]);
+    if (pid !== undefined && !isAlive(Number(pid))) spawnSync('ip', ['netns', 'del', name]);
   }
 }
 

@@ -13,7 +13,7 @@ export async function pollUntil<T>(
   { timeoutMs = 15_000, intervalMs = 50 }: { timeoutMs?: number; intervalMs?: number } = {},
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = Date.now() + timeoutMs;
-  for (let cause: unknown; ; ) {
+  for (let cause: unknown; ;) {
     try {
       const answer = await ask();
       if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;

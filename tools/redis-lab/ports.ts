@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { leftovers } from './child-processes.js';
+import { isAlive, leftovers } from './child-processes.js';
 
 /** Below the kernel's range for outgoing connections, so that nobody takes the port of a server that is down for a while. */
 const FIRST_PORT = 18_000;
@@ -70,10 +70,10 @@ function isOwnerAlive(file: string): boolean {
   try {
     const pid = Number(readFileSync(file, 'utf8'));
     // Empty: its owner is about to write its pid.
-    if (pid > 0) process.kill(pid, 0);
+    return pid === 0 || isAlive(pid);
+  } catch {
+    // Released in this moment, and perhaps taken again in the next.
     return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

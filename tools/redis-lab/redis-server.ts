@@ -83,10 +83,22 @@ class LabRedisProcess implements RedisProcess {
     this.#dir = place.dir;
     this.#release = place.release;
     const listen = options.access?.tls ? ['port 0', `tls-port ${this.port}`] : [`port ${this.port}`];
-    const data = options.sentinel ? [] : ['save ""', 'appendonly no', 'repl-diskless-sync yes', 'repl-diskless-sync-delay 0'];
+    const data = options.sentinel
+      ? []
+      : ['save ""', 'appendonly no', 'repl-diskless-sync yes', 'repl-diskless-sync-delay 0'];
     writeFileSync(
       this.#configFile,
-      [`bind ${this.host}`, 'daemonize no', 'protected-mode no', `dir ${this.#dir}`, 'logfile ""', ...listen, ...data, ...(options.config ?? []), ''].join('\n'),
+      [
+        `bind ${this.host}`,
+        'daemonize no',
+        'protected-mode no',
+        `dir ${this.#dir}`,
+        'logfile ""',
+        ...listen,
+        ...data,
+        ...(options.config ?? []),
+        '',
+      ].join('\n'),
     );
   }
 
@@ -126,7 +138,10 @@ class LabRedisProcess implements RedisProcess {
       if (this.#child === child) this.#child = undefined;
     });
     const ready = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`redis-server ${this.address} is not ready after 20 s:\n${this.log}`)), 20_000);
+      const timer = setTimeout(
+        () => reject(new Error(`redis-server ${this.address} is not ready after 20 s:\n${this.log}`)),
+        20_000,
+      );
       const settle = (act: () => void) => {
         clearTimeout(timer);
         act();
@@ -139,7 +154,9 @@ class LabRedisProcess implements RedisProcess {
       child.stderr?.on('data', read);
       child.once('error', (error) => settle(() => reject(error)));
       child.once('exit', (code, signal) =>
-        settle(() => reject(new Error(`redis-server ${this.address} ended at start (${code ?? signal}):\n${this.log}`))),
+        settle(() =>
+          reject(new Error(`redis-server ${this.address} ended at start (${code ?? signal}):\n${this.log}`)),
+        ),
       );
       if (!awaitReady) settle(resolve);
     });
@@ -221,7 +238,7 @@ class LabRedisProcess implements RedisProcess {
 /** Starts a `redis-server` (or a Sentinel) and returns once it accepts connections. */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisProcess> {
   const host = options.host ?? '127.0.0.1';
-  const directory = options.dir === undefined ? makeTemporaryDirectory('redis-lab-') : undefined;
+  const directory = options.dir === undefined ? makeTemporaryDirectory('data') : undefined;
   const reserved = options.port === undefined ? await reservePort(host) : undefined;
   const server = new LabRedisProcess(options, {
     host,

@@ -71,7 +71,18 @@ export interface SentinelTopology {
   stop(): Promise<void>;
 }
 
-const FAST_PERIODS = ['info-period', '500', 'publish-period', '200', 'ping-period', '300', 'ask-period', '100', 'tilt-period', '1000'];
+const FAST_PERIODS = [
+  'info-period',
+  '500',
+  'publish-period',
+  '200',
+  'ping-period',
+  '300',
+  'ask-period',
+  '100',
+  'tilt-period',
+  '1000',
+];
 
 class LabSentinelTopology implements SentinelTopology {
   readonly name: string;
@@ -176,7 +187,9 @@ class LabSentinelTopology implements SentinelTopology {
       // Replication notices a dead peer within seconds, not after the default minute.
       'repl-timeout 5',
       'repl-ping-replica-period 1',
-      ...(nodeAuth ? [`masterauth ${nodeAuth.password}`, ...(nodeAuth.username ? [`masteruser ${nodeAuth.username}`] : [])] : []),
+      ...(nodeAuth
+        ? [`masterauth ${nodeAuth.password}`, ...(nodeAuth.username ? [`masteruser ${nodeAuth.username}`] : [])]
+        : []),
       ...config,
       ...(this.#options.nodeConfig ?? []),
     ]);
@@ -262,7 +275,8 @@ class LabSentinelTopology implements SentinelTopology {
     for (const sentinel of sentinels) {
       const master = toRecord(await sentinel.cli('SENTINEL', 'MASTER', this.name));
       if (master['flags'] !== 'master') return `${sentinel.address} says ${master['flags']} of the primary`;
-      if (Number(master['num-other-sentinels']) < sentinels.length - 1) return `${sentinel.address} knows ${master['num-other-sentinels']} Sentinels`;
+      if (Number(master['num-other-sentinels']) < sentinels.length - 1)
+        return `${sentinel.address} knows ${master['num-other-sentinels']} Sentinels`;
       const known = ((await sentinel.cli('SENTINEL', 'REPLICAS', this.name)) as string[][]).map(toRecord);
       const good = known.filter((replica) => replica['flags'] === 'slave' && replica['master-link-status'] === 'ok');
       if (good.length < nodes.length - 1) return `${sentinel.address} knows ${good.length} good replicas`;
@@ -290,7 +304,10 @@ async function roleOf(node: RedisProcess): Promise<string> {
 /** The flat `name, value, …` list that Sentinel answers with, as a record. */
 export function toRecord(flat: unknown): Record<string, string> {
   const list = flat as string[];
-  return Object.fromEntries(range(list.length / 2).map((i) => [list[2 * i], list[2 * i + 1]])) as Record<string, string>;
+  return Object.fromEntries(range(list.length / 2).map((i) => [list[2 * i], list[2 * i + 1]])) as Record<
+    string,
+    string
+  >;
 }
 
 function range(count: number): number[] {

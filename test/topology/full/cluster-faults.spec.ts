@@ -67,7 +67,9 @@ const SCENARIOS: readonly ClusterScenario[] = [
       const to = (await cluster.masters()).find((master) => master !== victim) as RedisProcess;
       // All slots that sessions of this installation live in, wherever they are.
       const slots = await Promise.all(
-        Array.from({ length: 64 }, async (_, bucket) => Number(await to.cli('CLUSTER', 'KEYSLOT', `{fault-lab:${bucket}}:`))),
+        Array.from({ length: 64 }, async (_, bucket) =>
+          Number(await to.cli('CLUSTER', 'KEYSLOT', `{fault-lab:${bucket}}:`)),
+        ),
       );
       await cluster.reshard([...new Set(slots)].slice(0, 24), to);
       await cluster.whenStable();

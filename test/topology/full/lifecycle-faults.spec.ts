@@ -75,47 +75,51 @@ describe('life under faults', () => {
     expect(app.unhandled).toEqual([]);
   });
 
-  it('holds 2,000 requests through an outage of 30 s in little memory, and does each once', { timeout: 120_000 }, async () => {
-    const lab = await startLab({
-      // Nobody fails over: the frozen primary is the one that returns, with everything in its socket buffers.
-      topology: { downAfterMs: 120_000 },
-      redis: { operationTimeoutMs: 45_000 },
-    });
-    const sessions = await inParallel(Array.from({ length: 200 }), () => logIn(lab.apps[0], 'somebody'));
-    const before = await inParallel(lab.apps, (app) => app.ask({ type: 'memory' }, 'memory'));
-    const connectionsBefore = await connectionCount(lab);
-    lab.primary.freeze();
-    const answers = inParallel(sessions, (session) =>
-      Promise.all(fields.map((field, index) => change(lab.apps[index % 2] as AppProcess, session, field))),
-    );
-    await delay(30_000);
-    const during = await inParallel(lab.apps, (app) => app.ask({ type: 'memory' }, 'memory'));
-    lab.primary.thaw();
-    const thawedAt = performance.now();
-    const statuses = (await answers).flat().map(({ status }) => status);
-    const recoveryMs = performance.now() - thawedAt;
+  it(
+    'holds 2,000 requests through an outage of 30 s in little memory, and does each once',
+    { timeout: 120_000 },
+    async () => {
+      const lab = await startLab({
+        // Nobody fails over: the frozen primary is the one that returns, with everything in its socket buffers.
+        topology: { downAfterMs: 120_000 },
+        redis: { operationTimeoutMs: 45_000 },
+      });
+      const sessions = await inParallel(Array.from({ length: 200 }), () => logIn(lab.apps[0], 'somebody'));
+      const before = await inParallel(lab.apps, (app) => app.ask({ type: 'memory' }, 'memory'));
+      const connectionsBefore = await connectionCount(lab);
+      lab.primary.freeze();
+      const answers = inParallel(sessions, (session) =>
+        Promise.all(fields.map((field, index) => change(lab.apps[index % 2] as AppProcess, session, field))),
+      );
+      await delay(30_000);
+      const during = await inParallel(lab.apps, (app) => app.ask({ type: 'memory' }, 'memory'));
+      lab.primary.thaw();
+      const thawedAt = performance.now();
+      const statuses = (await answers).flat().map(({ status }) => status);
+      const recoveryMs = performance.now() - thawedAt;
 
-    expect(statuses.filter((status) => status !== 201)).toEqual([]);
-    const grownBytes = during.map(({ rssBytes }, index) => rssBytes - (before[index]?.rssBytes ?? 0));
-    const connections = (await connectionCount(lab)) - connectionsBefore;
-    console.info(
-      `an outage of 30 s under 2,000 requests: answered ${recoveryMs.toFixed(0)} ms after its end, ` +
-        `grown by ${grownBytes.map((bytes) => `${(bytes / 1_048_576).toFixed(0)} MiB`).join(' and ')}, ${connections} connections made`,
-    );
-    // 1,000 held HTTP requests take some 20 KiB each; a queue without bounds, or a retry that piles up, takes far more.
-    for (const bytes of grownBytes) expect(bytes).toBeLessThan(150 * 1_048_576);
-    // Two instances, some connections each, one attempt per second at most; not one per request.
-    expect(connections).toBeLessThan(300);
+      expect(statuses.filter((status) => status !== 201)).toEqual([]);
+      const grownBytes = during.map(({ rssBytes }, index) => rssBytes - (before[index]?.rssBytes ?? 0));
+      const connections = (await connectionCount(lab)) - connectionsBefore;
+      console.info(
+        `an outage of 30 s under 2,000 requests: answered ${recoveryMs.toFixed(0)} ms after its end, ` +
+          `grown by ${grownBytes.map((bytes) => `${(bytes / 1_048_576).toFixed(0)} MiB`).join(' and ')}, ${connections} connections made`,
+      );
+      // 1,000 held HTTP requests take some 20 KiB each; a queue without bounds, or a retry that piles up, takes far more.
+      for (const bytes of grownBytes) expect(bytes).toBeLessThan(150 * 1_048_576);
+      // Two instances, some connections each, one attempt per second at most; not one per request.
+      expect(connections).toBeLessThan(300);
 
-    const client = lab.primary.connect();
-    try {
-      const truth = await readTruth('ours', client, sessions);
-      const expected = Object.fromEntries(fields.map((field) => [field, 1]));
-      for (const session of sessions) expect(truth(session)).toEqual({ user: 'somebody', ...expected });
-    } finally {
-      client.disconnect();
-    }
-  });
+      const client = lab.primary.connect();
+      try {
+        const truth = await readTruth('ours', client, sessions);
+        const expected = Object.fromEntries(fields.map((field) => [field, 1]));
+        for (const session of sessions) expect(truth(session)).toEqual({ user: 'somebody', ...expected });
+      } finally {
+        client.disconnect();
+      }
+    },
+  );
 });
 
 async function connectionCount(lab: FaultLab): Promise<number> {

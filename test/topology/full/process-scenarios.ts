@@ -39,7 +39,8 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
     expect: { lost: 'documented', failover: false },
     // Users are signed out, and nothing worse: no 503 for ever, no crash, and the loss of the connection was told.
     also: (lab) => {
-      if (!lab.apps.every((app) => app.linkEvents.some(({ event }) => event === 'lost'))) throw new Error('The restart was not noticed');
+      if (!lab.apps.every((app) => app.linkEvents.some(({ event }) => event === 'lost')))
+        throw new Error('The restart was not noticed');
     },
   },
   {

@@ -5,7 +5,9 @@ import type { Scenario } from '../scenario.js';
 /** A second group of servers that the same Sentinels watch, and one failover of it. */
 async function failOverAnotherGroup(lab: FaultLab): Promise<void> {
   const primary = await startRedisServer();
-  const replica = await startRedisServer({ config: [`replicaof ${primary.host} ${primary.port}`, 'repl-ping-replica-period 1'] });
+  const replica = await startRedisServer({
+    config: [`replicaof ${primary.host} ${primary.port}`, 'repl-ping-replica-period 1'],
+  });
   try {
     for (const sentinel of lab.topology.sentinels) {
       await sentinel.cli('SENTINEL', 'MONITOR', 'another', primary.host, String(primary.port), '2');
@@ -125,7 +127,9 @@ export const SENTINEL_SCENARIOS: readonly Scenario[] = [
   {
     name: "an application's user with the least rights: SENTINEL FAILOVER",
     topology: {
-      nodeConfig: ['user portal on >password ~{fault-lab:* &* +@read +@write +@scripting +wait +role +info +time +client +ping'],
+      nodeConfig: [
+        'user portal on >password ~{fault-lab:* &* +@read +@write +@scripting +wait +role +info +time +client +ping',
+      ],
       sentinelConfig: [
         // No subscriptions and no old spelling of REPLICAS: what Sentinel's documentation suggests for clients.
         'user viewer on >password -@all +auth +client|getname +client|id +client|setname +command +hello +ping +role +sentinel|get-master-addr-by-name +sentinel|master +sentinel|myid +sentinel|replicas +sentinel|sentinels',
