@@ -37,9 +37,7 @@ describe('the proofs on the pages', () => {
   });
 
   it('are on the pages that promise something', () => {
-    expect(proving.map(({ path }) => path)).toEqual(
-      expect.arrayContaining(['docs/sessions.md', 'docs/guarantees.md']),
-    );
+    expect(proving.map(({ path }) => path)).toEqual(expect.arrayContaining(['docs/sessions.md', 'docs/guarantees.md']));
   });
 
   it('are found missing when a test or its file is', () => {
