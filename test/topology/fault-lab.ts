@@ -45,6 +45,8 @@ export class FaultLab {
     const apps: AppProcess[] = [];
     try {
       topology = await startSentinelTopology({
+        // An election that fails on a busy machine is repeated after twice this time: soon enough for an operation's deadline.
+        failoverTimeoutMs: 2_500,
         ...options.topology,
         ...(network && {
           place: (kind, index) => {
@@ -108,6 +110,17 @@ export class FaultLab {
 
   sleep(ms: number): Promise<void> {
     return delay(ms);
+  }
+
+  /** What the Sentinels did, for the message of a failure. */
+  sentinelStory(): string {
+    const telling =
+      /[+-](sdown|odown|try-failover|elected-leader|failover|switch-master|convert|tilt|selected|promoted|vote)/;
+    return this.topology.sentinels
+      .flatMap((sentinel) => sentinel.log.split('\n').filter((line) => telling.test(line)))
+      .map((line) => line.replace(/^\d+:\w \d+ \w+ \d+ /, ''))
+      .sort()
+      .join('\n');
   }
 
   /** Waits until the majority of the Sentinels names another primary. */

@@ -51,6 +51,14 @@ export async function runScenario(scenario: Scenario): Promise<void> {
     const outcome = await observe(lab, scenario);
     judge(lab, scenario, outcome);
     await scenario.also?.(lab);
+  } catch (error) {
+    console.error(`${scenario.name}: the Sentinels\n${lab.sentinelStory()}`);
+    for (const app of lab.apps) {
+      for (const { atMs, event, payload } of app.linkEvents) {
+        console.error(`${app.name} ${new Date(atMs).toISOString()} ${event} ${JSON.stringify(payload)}`);
+      }
+    }
+    throw error;
   } finally {
     await lab.stop();
   }

@@ -103,8 +103,6 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'failover twice in 20 s',
-    // A Sentinel waits twice this long between two failovers; the default of three minutes is more than any client can wait.
-    topology: { failoverTimeoutMs: 2_000 },
     fault: async (lab) => {
       await lab.primary.kill();
       await lab.whenFailedOver();
@@ -135,6 +133,29 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
       await lab.sleep(2_000);
     },
     expect: { failover: true },
+  },
+  {
+    name: 'replicated-strict: the replica is away for longer than an operation may take',
+    durability: 'replicated-strict',
+    redis: { operationTimeoutMs: 2_000 },
+    fault: async (lab) => {
+      await lab.replica.kill();
+      await lab.sleep(4_000);
+      await lab.replica.restart();
+      await lab.topology.whenStable();
+    },
+    expect: { refused: 'required', failover: false, degraded: false },
+  },
+  {
+    name: 'replicated-strict: kill -9, and the old primary returns as the replica',
+    durability: 'replicated-strict',
+    fault: async (lab) => {
+      await lab.primary.kill();
+      await lab.whenFailedOver();
+      await lab.primary.restart();
+      await lab.topology.whenStable();
+    },
+    expect: { failover: true, degraded: false },
   },
   {
     name: 'the event loop of one instance blocked for 3 s',

@@ -142,4 +142,16 @@ export const SENTINEL_SCENARIOS: readonly Scenario[] = [
     },
     expect: { failover: true },
   },
+  {
+    name: 'a user who may ask the data nodes neither INFO nor ROLE: kill -9',
+    topology: {
+      nodeConfig: ['user portal on >password ~{fault-lab:* &* +@all -info -role -@dangerous'],
+    },
+    redis: { username: 'portal', password: 'password' },
+    fault: async (lab) => {
+      await lab.primary.kill();
+      await lab.whenFailedOver();
+    },
+    expect: { failover: true },
+  },
 ];
