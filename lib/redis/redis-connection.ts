@@ -41,7 +41,7 @@ export class RedisConnection {
   #outstanding = 0;
   #waitingSince = 0;
   #heardAt = performance.now();
-  #corked = false;
+  #isCorked = false;
   #opening: Promise<this> | undefined;
 
   constructor(
@@ -172,15 +172,21 @@ export class RedisConnection {
     return lost;
   }
 
-  /** One system call for all commands of a tick; ioredis alone makes one for each. */
+  /** Sends at once what waits for the end of this turn of the event loop. */
+  flush(): void {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#socket?.stream.uncork();
+  }
+
+  /** One system call for all commands of one turn of the event loop; ioredis alone makes one for each. */
   #cork(): void {
     const stream = this.#socket?.stream;
-    if (this.#corked || !stream) return;
-    this.#corked = true;
+    if (this.#isCorked || !stream) return;
+    this.#isCorked = true;
     stream.cork();
-    process.nextTick(() => {
-      this.#corked = false;
-      stream.uncork();
+    setImmediate(() => {
+      this.flush();
     });
   }
 
