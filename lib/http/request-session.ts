@@ -22,6 +22,8 @@ class SessionGoneError extends Error {}
 /** What a cycle knows of a request's session when it starts. @internal */
 export interface RequestSessionStart {
   readonly request: CycleRequest;
+  /** The module's store, by which it knows its own requests where an application has several modules. */
+  readonly home: Store;
   /** The cycle's own view of the store. */
   readonly store: Store;
   /** The session that it starts with. */
@@ -71,6 +73,11 @@ export class RequestSession {
   /** That of a raw request, or `undefined` when no cycle covers it. */
   static of(request: IncomingMessage): RequestSession | undefined {
     return (request as KnownRequest)[REQUEST_SESSION];
+  }
+
+  /** Whether this is a request of the module with this store. */
+  isAtHomeIn(store: Store): boolean {
+    return this.start.home === store;
   }
 
   /** Whether the store has been given a session under an id that the request did not bring. */

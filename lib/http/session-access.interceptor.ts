@@ -4,7 +4,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { catchError, defer, finalize, from, mergeMap, switchMap, throwError } from 'rxjs';
-import { SESSION_LOCKS } from '../core/session.tokens.js';
+import type { Store } from 'express-session';
+import { SESSION_LOCKS, SESSION_STORE } from '../core/session.tokens.js';
 import { SessionUnsupportedError } from '../errors/session-unsupported.error.js';
 import type { SessionLock, SessionLocks } from '../store/session-locks.js';
 import { rawOf } from './raw-http.js';
@@ -24,6 +25,7 @@ export class SessionAccessInterceptor implements NestInterceptor {
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
     @Inject(SESSION_LOCKS) private readonly locks: SessionLocks | null,
+    @Inject(SESSION_STORE) private readonly store: Store,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -32,7 +34,8 @@ export class SessionAccessInterceptor implements NestInterceptor {
     const mode = this.reflector.getAllAndOverride<SessionAccessMode | undefined>(SESSION_ACCESS, targets) ?? 'shared';
     const http = context.switchToHttp();
     const session = RequestSession.of(rawOf<IncomingMessage>(http.getRequest()));
-    if (!session || mode === 'shared') return next.handle();
+    // With several modules each has such an interceptor, and locks of its own.
+    if (!session?.isAtHomeIn(this.store) || mode === 'shared') return next.handle();
     if (mode !== 'exclusive') {
       session.access = mode;
       return next.handle();

@@ -75,7 +75,7 @@ class ExpressSessionCycle {
 
   constructor(
     private readonly options: SessionCycleOptions,
-    store: Store,
+    private readonly home: Store,
     private readonly context: SessionContext,
     private readonly logger: SessionCycleLogger,
   ) {
@@ -98,9 +98,7 @@ class ExpressSessionCycle {
       });
     };
     // Given here, not to express-session: it takes a function from 1.19 on only, and `auto` is resolved in one way for all forms.
-    this.view = viewStore(store, mount, (request) =>
-      Object.assign(new session.Cookie(), this.cookieOptionsOf(request)),
-    );
+    this.view = viewStore(home, mount, (request) => Object.assign(new session.Cookie(), this.cookieOptionsOf(request)));
     this.handle = handle as unknown as RequestHandler;
   }
 
@@ -149,7 +147,7 @@ class ExpressSessionCycle {
       const { generate } = this.view;
       const store = outage === undefined ? this.view.store : unavailableStore(outage);
       const isLoaded = this.view.isLoaded(request);
-      const requestSession = new RequestSession({ request, session, store, generate, isLoaded });
+      const requestSession = new RequestSession({ request, home: this.home, session, store, generate, isLoaded });
       equipSession(session);
       commitBeforeRespond(response, methods, this.commitOf(requestSession, outage !== undefined));
     } catch (error) {
