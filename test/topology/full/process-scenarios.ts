@@ -144,7 +144,7 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
       await lab.replica.restart();
       await lab.topology.whenStable();
     },
-    expect: { refused: 'required', failover: false, degraded: false },
+    expect: { refused: 'required', failover: false },
   },
   {
     name: 'replicated-strict: kill -9, and the old primary returns as the replica',
