@@ -22,6 +22,9 @@ export const PUT = script(
   `${LATE} redis.call('SET', KEYS[1], ARGV[2]) redis.call('HINCRBY', 'executed', ARGV[2], 1) return 'stored'`,
 );
 
+/** The same with one key alone, as a Cluster wants it. */
+export const PUT_ONE = script('put-one', true, `${LATE} redis.call('SET', KEYS[1], ARGV[2]) return 'stored'`);
+
 export const GET = script('get', false, `return redis.call('GET', KEYS[1])`);
 
 export const LIMITS = {
@@ -88,7 +91,7 @@ export interface Workload {
 }
 
 /** Starts a change every few milliseconds, each of a key of its own, until stopped. */
-export function startWorkload(link: SessionLink, everyMs = 5): Workload {
+export function startWorkload(link: SessionLink, everyMs = 5, run: Script = PUT): Workload {
   const pending = new Set<Promise<void>>();
   let count = 0;
   let lastAck = performance.now();
@@ -103,7 +106,7 @@ export function startWorkload(link: SessionLink, everyMs = 5): Workload {
   };
   const put = async (key: string): Promise<void> => {
     try {
-      await link.execute({ run: PUT, keys: [key], args: [key] });
+      await link.execute({ run, keys: [key], args: [key] });
       const now = performance.now();
       workload.acknowledged.push(key);
       workload.longestPauseMs = Math.max(workload.longestPauseMs, now - lastAck);
