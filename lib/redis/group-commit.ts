@@ -1,9 +1,8 @@
 import type { LinkCommand } from '../core/session-link.js';
 import { isReplyError } from './connection-lost.error.js';
 import { addressKey } from './node-address.js';
-import type { PrimaryNode } from './primary-node.js';
-import type { ProvisionalLog } from './provisional-log.js';
-import type { ReplicaAuthority } from './replica-authority.js';
+import type { ReplicaReport } from './node-report.js';
+import { settle, settleAll, type Change, type PendingChange } from './pending-change.js';
 
 /** Changes that share one `WAIT` at most. */
 const MAX_GROUP = 512;
@@ -15,37 +14,6 @@ const HOLD_PERIOD_MS = 25;
 const LAG_MS = 1000;
 /** For so long after it was given a proof lets a lone primary acknowledge at once. @unit milliseconds */
 const PROOF_LIFE_MS = 2000;
-
-/** A change to be made. @internal */
-export interface Change {
-  readonly command: LinkCommand;
-  /** Whether it may have been executed before: then it may find itself done and write nothing. */
-  readonly isReplay: boolean;
-  /** Its stamp, asked for when it is sent. */
-  readonly notAfterMs: () => number;
-  /** Whether anybody still waits for it; else it is not sent. */
-  readonly isWanted: () => boolean;
-}
-
-/** A change on its way to the replicas. */
-interface PendingChange extends Change {
-  readonly resolve: (reply: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** What a group commit is made of. @internal */
-export interface GroupCommitParts {
-  readonly node: PrimaryNode;
-  readonly authority: ReplicaAuthority;
-  /** Whether at least one replica must have a change, whatever is proven. */
-  readonly isStrict: boolean;
-  /** What was acknowledged on the word of the one who promoted the node. */
-  readonly log: ProvisionalLog;
-  /** Changes are acknowledged by the primary alone from now on. */
-  readonly onDegraded: (reason: string) => void;
-  /** Every replica that matters has the changes again. */
-  readonly onRecovered: () => void;
-}
 
 /**
  * Acknowledges changes once they are replicated: while one `WAIT` is out the next changes gather, so a hundred cost one.
@@ -66,11 +34,18 @@ export class GroupCommit {
   /** What the primary's offset was when it was asked last. */
   #formerOffset = Infinity;
   #wake: (() => void) | undefined;
+  /** The search for replicas that a read found missing; all reads share one. */
+  #looking: Promise<void> | undefined;
+  /** Whom the node has had as its replica. */
+  readonly #seen = new Set<string>();
+  /** Which of those that are excused have been back since. */
+  readonly #returned = new Set<string>();
   #inFlight = 0;
   #isRunning = false;
 
   constructor(private readonly parts: GroupCommitParts) {
     parts.node.onReport(() => {
+      this.#see(parts.node.report?.replicas);
       this.#readmit();
     });
     parts.node.onLost(() => {
@@ -96,10 +71,30 @@ export class GroupCommit {
     });
   }
 
+  /**
+   * Reads from the node; resolves once it is certain that what was read was up to date.
+   *
+   * @remarks
+   * A replica that is promoted leaves its primary at once, and may take changes from others before we hear of it. A primary
+   * that still has its replicas after it was read from had none of them promoted before.
+   *
+   * @throws ConnectionLostError when the node is left before that; the read must be made elsewhere.
+   * @throws the server's own error.
+   */
+  async read(run: () => Promise<unknown>): Promise<unknown> {
+    const { node } = this.parts;
+    const [reply, told] = await Promise.all([run(), node.tell()]);
+    if (told.role === 'slave') node.leave('it is a replica');
+    if (node.lost) throw node.lost;
+    this.#see(told.replicas);
+    if (told.role !== null && !this.#isComplete(told.replicas)) await (this.#looking ??= this.#look());
+    return reply;
+  }
+
   async #run(): Promise<void> {
     this.#isRunning = true;
-    // What else comes in this tick goes with the first.
-    await Promise.resolve();
+    // What else comes in this turn of the event loop goes with the first.
+    await new Promise(setImmediate);
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0, MAX_GROUP).filter((change) => {
         const isWanted = change.isWanted();
@@ -107,7 +102,7 @@ export class GroupCommit {
         return isWanted;
       });
       this.#inFlight = group.length;
-      await this.#commitGroup(group);
+      if (group.length > 0) await this.#commitGroup(group);
       this.#inFlight = 0;
     }
     this.#isRunning = false;
@@ -116,10 +111,11 @@ export class GroupCommit {
   async #commitGroup(group: readonly PendingChange[]): Promise<void> {
     const { node, log } = this.parts;
     const deferredCount = node.deferredCount;
-    const replies = group.map(({ command, notAfterMs }) => settle(node.run(command, notAfterMs())));
+    const outcomes = settleAll(group.map(({ command, notAfterMs }) => node.run(command, notAfterMs())));
     const replicated = settle(this.#isReplicated());
+    node.write.flush();
     const done: { readonly change: PendingChange; readonly reply: unknown }[] = [];
-    for (const [index, outcome] of (await Promise.all(replies)).entries()) {
+    for (const [index, outcome] of (await outcomes).entries()) {
       const change = group[index] as PendingChange;
       if ('error' in outcome) change.reject(outcome.error);
       else done.push({ change, reply: outcome.reply });
@@ -156,6 +152,60 @@ export class GroupCommit {
     return (awaited.length > 0 || !isStrict) && this.#renew();
   }
 
+  /** Whether none of the replicas can have been promoted, as far as it shows at once. */
+  #isComplete(replicas: readonly ReplicaReport[] = []): boolean {
+    const connected = new Set(replicas.map(({ address }) => addressKey(address)));
+    const missing = [...this.parts.authority.required(this.parts.node)].filter((name) => !connected.has(name));
+    if (missing.length === 0) return true;
+    // One that has been back since it was proven to be gone may have been promoted since.
+    const isExcused = missing.every((name) => this.#excused.has(name) && !this.#returned.has(name));
+    return isExcused ? this.#renew() : this.#isElectedWithout(missing);
+  }
+
+  /**
+   * Whether the node was promoted a moment ago and goes on without these since then. One that has been its replica and left may
+   * have been promoted in its turn.
+   */
+  #isElectedWithout(missing: Iterable<string>): boolean {
+    const { authority, node } = this.parts;
+    return authority.isElected(node) && ![...missing].some((name) => this.#seen.has(name));
+  }
+
+  #see(replicas: readonly ReplicaReport[] = []): void {
+    for (const { address } of replicas) {
+      const name = addressKey(address);
+      this.#seen.add(name);
+      if (this.#excused.has(name)) this.#returned.add(name);
+    }
+  }
+
+  /** Returns once it is proven that the replicas that are gone have not been promoted. @throws ConnectionLostError */
+  async #look(): Promise<void> {
+    const { node, authority } = this.parts;
+    const sinceAt = performance.now();
+    authority.watch('alert');
+    if (!this.#isAlone && this.#excused.size === 0) this.#missingSinceAt = sinceAt;
+    try {
+      for (;;) {
+        await node.sync(performance.now());
+        if (node.lost) throw node.lost;
+        const { replicas } = node.report ?? {};
+        if (this.#isComplete(replicas)) return;
+        const required = authority.required(node);
+        const connected = new Set(replicas?.map(({ address }) => addressKey(address)));
+        const missing = new Set([...required].filter((name) => !connected.has(name)));
+        if (this.#isProven(missing, sinceAt)) {
+          this.#returned.clear();
+          this.#settle(missing, missing.size === required.size);
+          return;
+        }
+        await this.#sleep();
+      }
+    } finally {
+      this.#looking = undefined;
+    }
+  }
+
   /** Returns once the changes made by `executedAt` may be acknowledged. @throws ConnectionLostError */
   async #hold(executedAt: number, changes: readonly LinkCommand[]): Promise<void> {
     const { node, authority, isStrict, log } = this.parts;
@@ -177,7 +227,7 @@ export class GroupCommit {
         this.#settle(missing, !hasReplica);
         return;
       }
-      if (!isStrict && !hasReplica && authority.isElected(node) && log.add(changes)) {
+      if (!isStrict && !hasReplica && this.#isElectedWithout(missing) && log.add(changes)) {
         this.#settle(missing, true, 'alert');
         return;
       }
@@ -246,15 +296,6 @@ export class GroupCommit {
     if (isAlone && !wasAlone) onDegraded(reasonOf(excused));
     if (!isAlone && wasAlone) onRecovered();
   }
-}
-
-type Outcome = { readonly reply: unknown } | { readonly error: unknown };
-
-function settle(promise: Promise<unknown>): Promise<Outcome> {
-  return promise.then(
-    (reply) => ({ reply }),
-    (error: unknown) => ({ error }),
-  );
 }
 
 function reasonOf(missing: ReadonlySet<string>): string {

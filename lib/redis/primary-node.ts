@@ -1,7 +1,7 @@
 import type { LinkCommand } from '../core/session-link.js';
-import type { ConnectionLostError } from './connection-lost.error.js';
+import { isReplyError, type ConnectionLostError } from './connection-lost.error.js';
 import { addressKey } from './node-address.js';
-import { inquire, parseInfo, type NodeReport } from './node-report.js';
+import { inquire, parseInfo, parseRole, type NodeReport, type ToldRole } from './node-report.js';
 import type { PrimaryChoice } from './primary-finder.js';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
 import { CommandRunner } from './script-call.js';
@@ -29,6 +29,7 @@ export class PrimaryNode {
   #report: NodeReport | null = null;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
+  #telling: Promise<ToldRole> | undefined;
 
   constructor(
     readonly choice: PrimaryChoice,
@@ -132,6 +133,25 @@ export class PrimaryNode {
         this.#syncing = undefined;
       });
     await this.#syncing;
+  }
+
+  /**
+   * What the node says it is once it has executed all reads sent so far; many reads of one tick share one question. A role that
+   * it may not tell is `null`.
+   *
+   * @throws ConnectionLostError
+   */
+  tell(): Promise<ToldRole> {
+    this.#telling ??= Promise.resolve().then(async () => {
+      this.#telling = undefined;
+      try {
+        return parseRole(await this.read.call('role'));
+      } catch (error) {
+        if (isReplyError(error)) return parseRole(null);
+        throw error;
+      }
+    });
+    return this.#telling;
   }
 
   /** Stops using the node: what is in flight rejects, and nothing already written to the sockets is delivered later. */

@@ -144,7 +144,8 @@ export class RedisLink implements SessionLink {
   #send(operation: Operation, node: PrimaryNode): Promise<unknown> {
     const { command, isReplay, isWrite } = operation;
     const notAfterMs = (): number => this.#notAfterMs(operation);
-    if (!this.#commits || !isWrite) return node.run(command, notAfterMs());
+    if (!this.#commits || isInspection(command)) return node.run(command, notAfterMs());
+    if (!isWrite) return this.#commits.read(() => node.run(command, notAfterMs()));
     return this.#commits.commit({ command, isReplay, notAfterMs, isWanted: () => !operation.isSettled });
   }
 
@@ -212,4 +213,9 @@ export class RedisLink implements SessionLink {
   #laneOf(operation: Operation): CommandLane {
     return operation.isWrite ? this.#writes : this.#reads;
   }
+}
+
+/** Whether it is the node itself that is asked, and not what it stores. */
+function isInspection({ run }: LinkCommand): boolean {
+  return typeof run === 'string' && run !== 'hgetall';
 }
