@@ -1,4 +1,6 @@
 import type { LinkCommand } from '../core/session-link.js';
+import { addressKey } from './node-address.js';
+import type { ReplicaReport } from './node-report.js';
 import type { PrimaryNode } from './primary-node.js';
 import type { ProvisionalLog } from './provisional-log.js';
 import type { ReplicaAuthority } from './replica-authority.js';
@@ -65,4 +67,15 @@ export function settleAll(promises: readonly Promise<unknown>[]): Promise<readon
       );
     }
   });
+}
+
+/** Those of the replicas that are not among the connected ones. @internal */
+export function absentOf(required: ReadonlySet<string>, replicas: readonly ReplicaReport[] = []): readonly string[] {
+  const connected = new Set(replicas.map(({ address }) => addressKey(address)));
+  return [...required].filter((name) => !connected.has(name));
+}
+
+/** Why a primary acknowledges alone. @internal */
+export function reasonOf(missing: ReadonlySet<string>): string {
+  return missing.size === 0 ? 'no replica is known' : `no replica confirms: ${[...missing].join(', ')}`;
 }

@@ -2,7 +2,15 @@ import type { LinkCommand } from '../core/session-link.js';
 import { isReplyError } from './connection-lost.error.js';
 import { addressKey } from './node-address.js';
 import type { ReplicaReport } from './node-report.js';
-import { settle, settleAll, type Change, type PendingChange } from './pending-change.js';
+import {
+  absentOf,
+  reasonOf,
+  settle,
+  settleAll,
+  type Change,
+  type GroupCommitParts,
+  type PendingChange,
+} from './group-commit.parts.js';
 
 /** Changes that share one `WAIT` at most. */
 const MAX_GROUP = 512;
@@ -153,9 +161,8 @@ export class GroupCommit {
   }
 
   /** Whether none of the replicas can have been promoted, as far as it shows at once. */
-  #isComplete(replicas: readonly ReplicaReport[] = []): boolean {
-    const connected = new Set(replicas.map(({ address }) => addressKey(address)));
-    const missing = [...this.parts.authority.required(this.parts.node)].filter((name) => !connected.has(name));
+  #isComplete(replicas: readonly ReplicaReport[] | undefined): boolean {
+    const missing = absentOf(this.parts.authority.required(this.parts.node), replicas);
     if (missing.length === 0) return true;
     // One that has been back since it was proven to be gone may have been promoted since.
     const isExcused = missing.every((name) => this.#excused.has(name) && !this.#returned.has(name));
@@ -192,8 +199,7 @@ export class GroupCommit {
         const { replicas } = node.report ?? {};
         if (this.#isComplete(replicas)) return;
         const required = authority.required(node);
-        const connected = new Set(replicas?.map(({ address }) => addressKey(address)));
-        const missing = new Set([...required].filter((name) => !connected.has(name)));
+        const missing = new Set(absentOf(required, replicas));
         if (this.#isProven(missing, sinceAt)) {
           this.#returned.clear();
           this.#settle(missing, missing.size === required.size);
@@ -296,8 +302,4 @@ export class GroupCommit {
     if (isAlone && !wasAlone) onDegraded(reasonOf(excused));
     if (!isAlone && wasAlone) onRecovered();
   }
-}
-
-function reasonOf(missing: ReadonlySet<string>): string {
-  return missing.size === 0 ? 'no replica is known' : `no replica confirms: ${[...missing].join(', ')}`;
 }

@@ -106,6 +106,7 @@ export class SentinelPeer {
 
   /** Asks now; `null` when it does not answer in time. */
   async ask(): Promise<SentinelView | null> {
+    if (this.#isClosed) return null;
     try {
       const connection = (this.#connection ??= this.#open());
       await connection.connect();

@@ -26,6 +26,8 @@ export class SentinelWatch {
   readonly #peers = new Map<string, SentinelPeer>();
   readonly #seedKeys: ReadonlySet<string>;
   readonly #listener: SentinelPeerListener;
+  #views: readonly SentinelView[] = [];
+  #replicas: ReadonlyMap<string, SentinelReplica> = new Map();
   #best: SentinelView | null = null;
   #generation = 0;
   #pace: WatchPace = 'alert';
@@ -61,22 +63,12 @@ export class SentinelWatch {
 
   /** What the Sentinels that answer say now. */
   get views(): readonly SentinelView[] {
-    return this.#distinctPeers().flatMap(({ view }) =>
-      view ? [{ ...view, primary: this.options.translate(view.primary) }] : [],
-    );
+    return this.#views;
   }
 
   /** Replicas as any Sentinel that answers lists them, by the address they can be reached at; kept while none answers. */
   get replicas(): ReadonlyMap<string, SentinelReplica> {
-    const peers = this.#distinctPeers();
-    const answering = peers.filter((peer) => peer.view);
-    const listed = (answering.length > 0 ? answering : peers).flatMap((peer) => peer.replicas);
-    return new Map(
-      listed.map((replica) => {
-        const address = this.options.translate(replica.address);
-        return [addressKey(address), { ...replica, address }];
-      }),
-    );
+    return this.#replicas;
   }
 
   /** Sentinels there are, as far as anybody has said; a majority is more than half of them. */
@@ -144,6 +136,7 @@ export class SentinelWatch {
   }
 
   #learnFrom(peer: SentinelPeer): void {
+    this.#collect();
     this.#weigh();
     if (!peer.view) return;
     const knownIds = new Set([...this.#peers.values()].map((known) => known.id));
@@ -151,6 +144,20 @@ export class SentinelWatch {
       if (other.id === '' || !knownIds.has(other.id)) this.#add(this.options.translate(other.address));
     }
     this.#forgetDeparted();
+  }
+
+  /** Every operation asks for these: so they are put together once for every answer. */
+  #collect(): void {
+    const peers = this.#distinctPeers();
+    this.#views = peers.flatMap(({ view }) => (view ? [{ ...view, primary: this.options.translate(view.primary) }] : []));
+    const answering = peers.filter((peer) => peer.view);
+    const listed = (answering.length > 0 ? answering : peers).flatMap((peer) => peer.replicas);
+    this.#replicas = new Map(
+      listed.map((replica) => {
+        const address = this.options.translate(replica.address);
+        return [addressKey(address), { ...replica, address }];
+      }),
+    );
   }
 
   #weigh(): void {
