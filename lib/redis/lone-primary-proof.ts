@@ -3,7 +3,7 @@ import { continuesHistory, type NodeReport } from './node-report.js';
 import type { PrimaryNode } from './primary-node.js';
 import type { LoneClaim, ReplicaAuthority } from './replica-authority.js';
 import type { SentinelFinder } from './sentinel-finder.js';
-import type { SentinelView } from './sentinel-view.js';
+import type { SentinelReplica, SentinelView } from './sentinel-view.js';
 import type { WatchPace } from './watch-pace.js';
 
 /**
@@ -75,20 +75,33 @@ function hasRival({ key, reports, replicationId }: LoneEvidence): boolean {
   });
 }
 
+interface RequiredReplicas {
+  readonly node: PrimaryNode;
+  readonly replicas: ReadonlyMap<string, SentinelReplica>;
+  readonly primary: string | undefined;
+  readonly names: ReadonlySet<string>;
+}
+
 /**
  * Replicas as the Sentinels know them: those that could be promoted must have a change.
  *
  * @internal
  */
 export class SentinelAuthority implements ReplicaAuthority {
+  /** What was answered last, and to what: every operation asks, and it hardly ever changes. */
+  #required: RequiredReplicas | null = null;
+
   constructor(private readonly finder: SentinelFinder) {}
 
   required(node: PrimaryNode): ReadonlySet<string> {
     const { replicas, best } = this.finder.sentinels;
+    const known = this.#required;
+    if (known?.node === node && known.replicas === replicas && known.primary === best?.name) return known.names;
     const names = new Set<string>();
     for (const [key, replica] of replicas) if (key !== node.key && replica.priority !== 0) names.add(replica.name);
     // A primary by hand: the one that Sentinel names is its replica now.
     if (best && addressKey(best.primary) !== node.key) names.add(best.name);
+    this.#required = { node, replicas, primary: best?.name, names };
     return names;
   }
 

@@ -149,7 +149,9 @@ export class SentinelWatch {
   /** Every operation asks for these: so they are put together once for every answer. */
   #collect(): void {
     const peers = this.#distinctPeers();
-    this.#views = peers.flatMap(({ view }) => (view ? [{ ...view, primary: this.options.translate(view.primary) }] : []));
+    this.#views = peers.flatMap(({ view }) =>
+      view ? [{ ...view, primary: this.options.translate(view.primary) }] : [],
+    );
     const answering = peers.filter((peer) => peer.view);
     const listed = (answering.length > 0 ? answering : peers).flatMap((peer) => peer.replicas);
     this.#replicas = new Map(
