@@ -95,7 +95,8 @@ export class GroupCommit {
     if (told.role === 'slave') node.leave('it is a replica');
     if (node.lost) throw node.lost;
     this.#see(told.replicas);
-    if (told.role !== null && !this.#isComplete(told.replicas)) await (this.#looking ??= this.#look());
+    if (told.role === null || this.#isComplete(told.replicas)) return reply;
+    await (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)));
     return reply;
   }
 
@@ -169,10 +170,7 @@ export class GroupCommit {
     return isExcused ? this.#renew() : this.#isElectedWithout(missing);
   }
 
-  /**
-   * Whether the node was promoted a moment ago and goes on without these since then. One that has been its replica and left may
-   * have been promoted in its turn.
-   */
+  /** Promoted a moment ago and without these since; one that was its replica and left may have been promoted in its turn. */
   #isElectedWithout(missing: Iterable<string>): boolean {
     const { authority, node } = this.parts;
     return authority.isElected(node) && ![...missing].some((name) => this.#seen.has(name));
@@ -192,23 +190,18 @@ export class GroupCommit {
     const sinceAt = performance.now();
     authority.watch('alert');
     if (!this.#isAlone && this.#excused.size === 0) this.#missingSinceAt = sinceAt;
-    try {
-      for (;;) {
-        await node.sync(performance.now());
-        if (node.lost) throw node.lost;
-        const { replicas } = node.report ?? {};
-        if (this.#isComplete(replicas)) return;
-        const required = authority.required(node);
-        const missing = new Set(absentOf(required, replicas));
-        if (this.#isProven(missing, sinceAt)) {
-          this.#returned.clear();
-          this.#settle(missing, missing.size === required.size);
-          return;
-        }
-        await this.#sleep();
+    for (;;) {
+      await node.sync(performance.now());
+      if (node.lost) throw node.lost;
+      if (this.#isComplete(node.report?.replicas)) return;
+      const required = authority.required(node);
+      const missing = new Set(absentOf(required, node.report?.replicas));
+      if (this.#isProven(missing, sinceAt)) {
+        this.#returned.clear();
+        this.#settle(missing, missing.size === required.size);
+        return;
       }
-    } finally {
-      this.#looking = undefined;
+      await this.#sleep();
     }
   }
 
