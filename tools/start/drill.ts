@@ -18,7 +18,7 @@ export interface DrillOptions {
   /**
    * Whether a loss in the planned failover is a fault or only told.
    *
-   * @defaultValue 'tell'
+   * @defaultValue 'fail'
    */
   readonly lossWhenPlanned?: PlannedLoss;
 }
@@ -240,7 +240,7 @@ class Drill implements DrillGate {
 
   async #report(): Promise<DrillReport> {
     const total = this.#tally.total();
-    const { faults, tolerated } = judge(this.#phases, this.#options.lossWhenPlanned ?? 'tell');
+    const { faults, tolerated } = judge(this.#phases, this.#options.lossWhenPlanned ?? 'fail');
     return {
       passed: faults.length === 0,
       faults,
