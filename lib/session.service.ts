@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Session, SessionData, Store } from 'express-session';
 import type { SessionLink, SessionLinkStatus } from './core/session-link.js';
+import type { SessionLinkEvents } from './core/session-link-events.js';
 import { storedId } from './core/session-id.js';
 import type { StoredSession } from './core/session-record.js';
 import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
@@ -159,6 +160,17 @@ export class SessionService {
     return this.link?.status() ?? null;
   }
 
+  /**
+   * Subscribes to an event of the connection to Redis, for logs and metrics of the application's own; returns the way to
+   * unsubscribe. Nothing ever happens when sessions live in this process or in the application's own `store`.
+   *
+   * @param event - `ready`, `lost`, `failover`, `degraded` or `recovered`
+   * @param listener - gets the event's payload; must not throw
+   */
+  onLink<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {
+    return this.link?.on(event, listener) ?? ignore;
+  }
+
   private async end(id: string, userId: string | null, reason: 'revoke' | 'signOutEverywhere'): Promise<boolean> {
     const outcome = await this.requireRepository(`${reason}()`).destroyStored(id);
     if (outcome === 'destroyed') this.events.emit({ type: 'revoked', id, userId, reason });
@@ -194,4 +206,8 @@ function summaryOf(session: StoredSession, current: string | undefined): Session
     about: about === null ? {} : (JSON.parse(about) as Record<string, string>),
     isCurrent: id === current,
   };
+}
+
+function ignore(): void {
+  // Nobody was subscribed.
 }

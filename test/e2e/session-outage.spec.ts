@@ -87,6 +87,9 @@ describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
     const client = app.client();
     await client.post('/set', { count: 1 });
     const service = app.app.get(SessionService);
+    const told: string[] = [];
+    service.onLink('lost', ({ primary }) => told.push(`lost ${primary}`));
+    const unsubscribe = service.onLink('ready', ({ primary }) => told.push(`ready ${primary}`));
     redis.freeze();
     const gone = new AbortController();
     const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
@@ -98,5 +101,7 @@ describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
     await expect.poll(() => service.status()?.waiting, { timeout: 5_000 }).toBe(0);
     redis.thaw();
     await expect.poll(async () => (await client.get('/session')).status, { timeout: 10_000 }).toBe(200);
+    expect(told).toEqual([`lost ${redis.address}`, `ready ${redis.address}`]);
+    unsubscribe();
   });
 });
