@@ -15,6 +15,8 @@ export interface ScenarioExpectations {
   readonly failover?: boolean;
   /** Whether the link said `degraded` meanwhile. Not looked at unless given. */
   readonly degraded?: boolean;
+  /** Reads that show less than was acknowledged before, by whichever instance. @defaultValue 'never' */
+  readonly staleReads?: 'never' | 'allowed';
   /** Responses beside success and 503 that this fault brings, by their text. */
   readonly failures?: RegExp;
 }
@@ -105,7 +107,7 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
 }
 
 function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
-  const { refused = 'never', lost = 'never', failures, failover, degraded } = scenario.expect ?? {};
+  const { refused = 'never', lost = 'never', staleReads = 'never', failures, failover, degraded } = scenario.expect ?? {};
   const { badRefusals, acknowledged } = lab.workload;
   expect(acknowledged.changes, 'the users have changed something').toBeGreaterThan(20);
   expect(outcome.unhandled).toEqual([]);
@@ -127,6 +129,7 @@ function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
     });
     expect(costs(outcome)).toEqual({ changesLost: 0, logoutsUndone: 0, ghosts: 0, changedAfterwards: 0, examples: [] });
   }
+  if (staleReads === 'never') expect(lab.workload.staleReads, 'reads that showed less than was acknowledged').toBe(0);
   if (refused === 'never') expect(outcome.refused, 'requests answered 503').toEqual([]);
   if (refused === 'required') expect(outcome.refused.length, 'requests answered 503').toBeGreaterThan(0);
   if (failover !== undefined) expect(outcome.isMoved, 'the primary has moved').toBe(failover);
