@@ -143,7 +143,8 @@ export class RedisConnection {
    */
   async send(command: RedactedCommand): Promise<unknown> {
     if (this.#lost) throw notSent(this.#lost);
-    if (this.#outstanding++ === 0) this.#waitingSince = performance.now();
+    // Nobody can answer before it is on its way, which a busy process may delay.
+    if (this.#outstanding++ === 0) this.#waitingSince = Infinity;
     this.#cork();
     try {
       this.#redis.sendCommand(command);
@@ -176,6 +177,7 @@ export class RedisConnection {
   flush(): void {
     if (!this.#isCorked) return;
     this.#isCorked = false;
+    if (this.#waitingSince === Infinity) this.#waitingSince = performance.now();
     this.#socket?.stream.uncork();
   }
 

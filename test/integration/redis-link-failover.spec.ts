@@ -88,7 +88,7 @@ describe.each(['primary', 'replicated'] as const)('a link through Sentinel with 
     now.primary.freeze();
     await promoted(now);
     await changesGoOn(now);
-    await nothingIsLost(now);
+    if (durability === 'replicated') await nothingIsLost(now);
   });
 });
 
