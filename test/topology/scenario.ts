@@ -107,7 +107,14 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
 }
 
 function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
-  const { refused = 'never', lost = 'never', staleReads = 'never', failures, failover, degraded } = scenario.expect ?? {};
+  const {
+    refused = 'never',
+    lost = 'never',
+    staleReads = 'never',
+    failures,
+    failover,
+    degraded,
+  } = scenario.expect ?? {};
   const { badRefusals, acknowledged } = lab.workload;
   expect(acknowledged.changes, 'the users have changed something').toBeGreaterThan(20);
   expect(outcome.unhandled).toEqual([]);
