@@ -79,3 +79,23 @@ export function absentOf(required: ReadonlySet<string>, replicas: readonly Repli
 export function reasonOf(missing: ReadonlySet<string>): string {
   return missing.size === 0 ? 'no replica is known' : `no replica confirms: ${[...missing].join(', ')}`;
 }
+
+/** A pause that can be ended early. @internal */
+export class Nap {
+  #end: (() => void) | undefined;
+
+  /** Resolves after so many milliseconds, or when it is ended. */
+  take(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  end(): void {
+    this.#end?.();
+  }
+}

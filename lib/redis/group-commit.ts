@@ -3,6 +3,7 @@ import { isReplyError } from './connection-lost.error.js';
 import { addressKey } from './node-address.js';
 import type { ReplicaReport } from './node-report.js';
 import {
+  Nap,
   absentOf,
   reasonOf,
   settle,
@@ -41,7 +42,7 @@ export class GroupCommit {
   #missingSinceAt = 0;
   /** What the primary's offset was when it was asked last. */
   #formerOffset = Infinity;
-  #wake: (() => void) | undefined;
+  readonly #nap = new Nap();
   /** The search for replicas that a read found missing; all reads share one. */
   #looking: Promise<void> | undefined;
   /** Whom the node has had as its replica. */
@@ -57,7 +58,7 @@ export class GroupCommit {
       this.#readmit();
     });
     parts.node.onLost(() => {
-      this.#wake?.();
+      this.#nap.end();
     });
   }
 
@@ -91,7 +92,10 @@ export class GroupCommit {
    */
   async read(run: () => Promise<unknown>): Promise<unknown> {
     const { node } = this.parts;
-    const [reply, told] = await Promise.all([run(), node.tell()]);
+    const deferredCount = node.deferredCount;
+    const [reply, toldAtOnce] = await Promise.all([run(), node.tell()]);
+    // A read that went later than it should came after the question.
+    const told = node.deferredCount === deferredCount ? toldAtOnce : await node.tell();
     if (told.role === 'slave') node.leave('it is a replica');
     if (node.lost) throw node.lost;
     this.#see(told.replicas);
@@ -152,11 +156,13 @@ export class GroupCommit {
   async #isReplicated(): Promise<boolean> {
     const { node, authority, isStrict } = this.parts;
     const awaited = [...authority.required(node)].filter((name) => !this.#excused.has(name));
-    if (node.report?.offset !== null && awaited.some((name) => !this.#isAnyConnected(new Set([name])))) return false;
-    // Others that are connected are awaited, too: WAIT counts, it does not say who.
-    const count = Math.max(awaited.length, node.report?.replicas.length ?? 0);
+    const connectedCount = node.report?.replicas.length ?? 0;
+    const isAnyAbsent = node.report?.offset !== null && absentOf(new Set(awaited), node.report?.replicas).length > 0;
+    // Others that are connected are awaited, too: WAIT counts, it does not say who. Those that are not would only cost time;
+    // the rest is asked all the same, since without a WAIT a replica confirms once a second.
+    const count = isAnyAbsent ? connectedCount : Math.max(awaited.length, connectedCount);
     const acknowledged = count === 0 ? 0 : Number(await node.write.call('wait', String(count), String(WAIT_MS)));
-    if (acknowledged < count) return false;
+    if (isAnyAbsent || acknowledged < count) return false;
     if (!this.#isAlone && this.#excused.size === 0) return awaited.length > 0;
     return (awaited.length > 0 || !isStrict) && this.#renew();
   }
@@ -201,7 +207,7 @@ export class GroupCommit {
         this.#settle(missing, missing.size === required.size);
         return;
       }
-      await this.#sleep();
+      await this.#nap.take(HOLD_PERIOD_MS);
     }
   }
 
@@ -226,23 +232,15 @@ export class GroupCommit {
         this.#settle(missing, !hasReplica);
         return;
       }
-      if (!isStrict && !hasReplica && this.#isElectedWithout(missing) && log.add(changes)) {
-        this.#settle(missing, true, 'alert');
+      if ((hasReplica || !isStrict) && this.#isElectedWithout(missing) && log.add(changes)) {
+        this.#settle(missing, !hasReplica, 'alert');
         return;
       }
-      await this.#sleep();
+      // A WAIT makes the replicas confirm at once what they otherwise confirm once a second.
+      if (this.#isAnyConnected(missing)) await settle(node.write.call('wait', String(required.size), String(WAIT_MS)));
+      else await this.#nap.take(HOLD_PERIOD_MS);
       await node.sync(performance.now());
     }
-  }
-
-  #sleep(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, HOLD_PERIOD_MS);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   /** Whether the proof for those that are missing still holds. */

@@ -54,9 +54,9 @@ export class PrimaryNode {
     return this.#report;
   }
 
-  /** Changes that went after others that were to be sent later. */
+  /** Commands that went after others that were to be sent later. */
   get deferredCount(): number {
-    return this.#writer.deferredCount;
+    return this.#reader.deferredCount + this.#writer.deferredCount;
   }
 
   /**
