@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** How a session is named in the store: nobody can make a cookie of it. @internal */
 export interface StoredId {
@@ -10,8 +10,8 @@ export interface StoredId {
 
 /** The stored name of the session that a cookie calls `sid`. @internal */
 export function storedId(sid: string, bucketCount: number): StoredId {
-  const digest = createHash('sha256').update(sid).digest();
-  return { id: digest.toString('base64url'), bucket: digest.readUInt32BE(0) % bucketCount };
+  const id = hash('sha256', sid, 'base64url');
+  return { id, bucket: bucketCount === 1 ? 0 : storedBucket(id, bucketCount) };
 }
 
 /** Which of `bucketCount` slots the keys of a stored id live in. @internal */
