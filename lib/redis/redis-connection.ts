@@ -39,7 +39,8 @@ export class RedisConnection {
   #lastError: Error | null = null;
   #watchdog: NodeJS.Timeout | undefined;
   #outstanding = 0;
-  #waitingSince = 0;
+  /** Since when an answer is due: from the moment the question was written. */
+  #waitingSince = Infinity;
   #heardAt = performance.now();
   #isCorked = false;
   #opening: Promise<this> | undefined;

@@ -153,10 +153,12 @@ describe('a link to one server', () => {
     await put(link, 'k');
     const events: string[] = [];
     link.on('lost', ({ reason }) => events.push(reason));
-    const pending = [put(link, 'a'), get(link, 'k')];
+    const sent = put(link, 'a');
+    await new Promise(setImmediate);
+    const unsent = get(link, 'k');
     const until = Date.now() + 2500;
     while (Date.now() < until);
-    await Promise.all(pending);
+    await Promise.all([sent, unsent]);
     await sleep(300);
     expect(events).toEqual([]);
   });
