@@ -5,7 +5,7 @@ import type { SessionLink } from '../../lib/core/session-link.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer, type RedisProcess, type RedisServerOptions } from '../../tools/redis-lab/redis-server.js';
 import { startTcpProxy, type TcpProxy } from '../../tools/redis-lab/tcp-proxy.js';
-import { GET, linkKeeper, PUT, script, standaloneOptions } from './redis-link.support.js';
+import { GET, PUT, isMore, linkKeeper, script, standaloneOptions } from './redis-link.support.js';
 
 const links = linkKeeper();
 const servers: RedisProcess[] = [];
@@ -366,9 +366,3 @@ describe('a link to one server', () => {
     expect(await pending).toBe('deadline');
   });
 });
-
-/** Whether there is more of anything; what went meanwhile was of an earlier test. */
-function isMore(after: readonly string[], before: readonly string[]): boolean {
-  const count = (list: readonly string[], type: string): number => list.filter((other) => other === type).length;
-  return after.some((type) => count(after, type) > count(before, type));
-}

@@ -4,7 +4,7 @@ import type { ResolvedRedisOptions } from '../../lib/options/redis.options.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startSentinelTopology, type SentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 import { startTcpProxy, type TcpProxy } from '../../tools/redis-lab/tcp-proxy.js';
-import { GET, linkKeeper, PUT, sentinelOptions } from './redis-link.support.js';
+import { GET, PUT, isMore, linkKeeper, sentinelOptions } from './redis-link.support.js';
 
 const links = linkKeeper();
 const proxies: TcpProxy[] = [];
@@ -206,23 +206,18 @@ describe('a link through Sentinel', () => {
   it('leaves no handle behind, in peace or in the middle of a failover', async () => {
     topology = await startSentinelTopology();
     const primary = await topology.primary();
-    const ofLink = ['TCPSocketWrap', 'TLSWrap', 'Timeout', 'GetAddrInfoReqWrap', 'TCPConnectWrap'];
-    const settled = (): string =>
-      process
-        .getActiveResourcesInfo()
-        .filter((name) => ofLink.includes(name))
-        .sort()
-        .join();
+    const before = process.getActiveResourcesInfo();
+    const isSettled = (): boolean => !isMore(process.getActiveResourcesInfo(), before);
     const calm = links.open(sentinelOptions(topology.redisOptions, 'replicated'));
     await put(calm, 'k');
     await calm.close();
-    await pollUntil('all handles to be closed', () => settled() === '', { timeoutMs: 3000 });
+    await pollUntil('all handles to be closed', isSettled, { timeoutMs: 10_000 });
     const hurried = links.open(sentinelOptions(topology.redisOptions, 'replicated', { operationTimeoutMs: 500 }));
     await put(hurried, 'k');
     primary.freeze();
     const pending = put(hurried, 'last').catch(() => undefined);
     await hurried.close();
     await pending;
-    await pollUntil('all handles to be closed', () => settled() === '', { timeoutMs: 3000 });
+    await pollUntil('all handles to be closed', isSettled, { timeoutMs: 10_000 });
   });
 });

@@ -122,3 +122,9 @@ export function startWorkload(link: SessionLink, everyMs = 5, run: Script = PUT)
   }, everyMs);
   return workload;
 }
+
+/** Whether there is more of anything; what went meanwhile was of an earlier test. */
+export function isMore(after: readonly string[], before: readonly string[]): boolean {
+  const count = (list: readonly string[], type: string): number => list.filter((other) => other === type).length;
+  return after.some((type) => count(after, type) > count(before, type));
+}
