@@ -3,6 +3,7 @@ import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
 import { createSessionLink } from '../../lib/redis/redis-link.factory.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RepositoryUnderTest } from './session-repository.contract.js';
 
@@ -16,6 +17,20 @@ export async function redisLink(): Promise<{ link: SessionLink; stop: () => Prom
     stop: async () => {
       await link.close();
       await server.stop();
+    },
+  };
+}
+
+/** A link to a real Cluster of three masters. */
+export async function clusterLink(): Promise<{ link: SessionLink; stop: () => Promise<void> }> {
+  const cluster = await startClusterTopology({ replicasPerMaster: 0 });
+  const { redis } = resolveStoreOptions({ application: 'contract', redis: { cluster: cluster.seeds } });
+  const link = createSessionLink(redis);
+  return {
+    link,
+    stop: async () => {
+      await link.close();
+      await cluster.stop();
     },
   };
 }

@@ -6,7 +6,7 @@ import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
 import type { SessionRepository } from '../../lib/store/session-repository.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
 import { memoryPlaces } from './memory-places.js';
-import { redisLink } from './redis-places.js';
+import { clusterLink, redisLink } from './redis-places.js';
 import { change } from './session-repository.contract.js';
 
 /** What a request can do to one of a few sessions, for one of two users. */
@@ -106,13 +106,14 @@ describe('sessions, users, limits and counts agree after any sequence', () => {
 });
 
 describe.each([
-  ['in one slot', 1],
-  ['with users in other slots than their sessions, as in Cluster', 16],
-])('sessions, users, limits and counts agree after any interleaving, on Redis %s', (_name, bucketCount) => {
+  ['in one slot', 1, redisLink],
+  ['with users in other slots than their sessions', 16, redisLink],
+  ['in a Cluster of three masters', 16, clusterLink],
+])('sessions, users, limits and counts agree after any interleaving, on Redis %s', (_name, bucketCount, start) => {
   let link: SessionLink;
   let stop: () => Promise<void>;
   beforeAll(async () => {
-    ({ link, stop } = await redisLink());
+    ({ link, stop } = await start());
   });
   afterAll(async () => {
     await stop();
