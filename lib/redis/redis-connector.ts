@@ -22,10 +22,14 @@ export interface ConnectedSocket {
  * A plain close leaves unsent bytes with the kernel, which goes on retransmitting them: after a partition heals, a command
  * of an attempt given up long ago would reach the server behind the back of its successor. A reset discards them.
  *
+ * A socket that the server has just ended is being ended from here, too (Node does so by itself), and such a one cannot be
+ * reset: Node would report `reset EINVAL`, never emit `close`, and ioredis would leave what was in flight pending for ever.
+ * The server reads nothing more from it anyway.
+ *
  * @internal
  */
 export function discardSocket({ raw, stream }: ConnectedSocket): void {
-  if (!raw.destroyed && !raw.connecting && raw.remoteFamily !== undefined) raw.resetAndDestroy();
+  if (!raw.destroyed && !raw.connecting && raw.writable && raw.remoteFamily !== undefined) raw.resetAndDestroy();
   else raw.destroy();
   stream.destroy();
 }
