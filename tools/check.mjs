@@ -8,11 +8,12 @@ import { ensureDependencies, root } from './machine.mjs';
 const STEPS = [
   ['scripts', 'embedded Lua is what the sources give; headers are right', 'tsx tools/build-scripts.ts --verify'],
   ['format', 'prettier', 'prettier --check --log-level warn .'],
+  // Before types and lint: the samples see the package as it is built.
+  ['build', 'nest build', 'nest build'],
   ['types', 'tsc', 'tsc -p tsconfig.json'],
   ['imports', 'dependency-cruiser', 'depcruise --output-type err-long lib test tools sample'],
   ['lint', 'eslint', 'eslint --max-warnings 0 .'],
   ['dead code', 'knip: unused files, exports and dependencies', 'knip'],
-  ['build', 'nest build', 'nest build'],
   ['package', 'declarations, imports, docs and contents', 'node tools/check-package.mjs'],
   ['api', 'public API as reviewed in etc/', 'node tools/api-reports.mjs'],
   ['publint', 'package.json against the files it names', 'publint --strict'],
