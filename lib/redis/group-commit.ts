@@ -173,7 +173,7 @@ export class GroupCommit {
     if (missing.length === 0) return true;
     // One that has been back since it was proven to be gone may have been promoted since.
     const isExcused = missing.every((name) => this.#excused.has(name) && !this.#returned.has(name));
-    return isExcused ? this.#renew() : this.#isElectedWithout(missing);
+    return (isExcused && this.#renew()) || this.#isElectedWithout(missing);
   }
 
   /** Promoted a moment ago and without these since; one that was its replica and left may have been promoted in its turn. */
