@@ -34,6 +34,8 @@ export interface Scenario extends FaultLabOptions {
 /** What a scenario came to. */
 export interface Outcome extends Verdict {
   readonly pauseMs: number;
+  /** From the beginning of the fault until a node was promoted, as that node logged it: the part that is not ours. */
+  readonly promotedMs: number | undefined;
   readonly slowestMs: number;
   readonly held: number;
   readonly replayed: number;
@@ -69,7 +71,7 @@ export async function runScenario(scenario: Scenario): Promise<void> {
 /** Runs a scenario on a lab and says what it came to, without judging. */
 export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcome> {
   const workload = await lab.startWorkload();
-  const since = performance.now();
+  const [since, sinceDate] = [performance.now(), Date.now()];
   await scenario.fault(lab);
   await workload.whenServing();
   const pauseMs = workload.pauseMs(since);
@@ -92,6 +94,7 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
       ...check(workload.sessions, seenByApps).examples.map((example) => `through the app: ${example}`),
     ],
     pauseMs,
+    promotedMs: promotedAfterMs(lab, sinceDate),
     slowestMs: workload.slowestMs,
     held: sum(reports.map(({ held }) => held)),
     replayed: sum(reports.map(({ replayed }) => replayed)),
@@ -172,10 +175,20 @@ async function readThroughApps(lab: FaultLab): Promise<Truth> {
   return (session) => seen.get(session) ?? null;
 }
 
+/** `21 Nov 2026 00:42:06.543 * MASTER MODE enabled (user request …)` */
+function promotedAfterMs(lab: FaultLab, sinceDate: number): number | undefined {
+  const lines = lab.topology.nodes.flatMap((node) => [
+    ...node.log.matchAll(/(\d+ \w+ \d+ [\d:.]+) \* MASTER MODE enabled/g),
+  ]);
+  const delays = lines.map(([, date = '']) => Date.parse(date) - sinceDate).filter((delayMs) => delayMs >= 0);
+  return delays.length === 0 ? undefined : Math.min(...delays);
+}
+
 function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
   const { changes, logins, logouts } = lab.workload.acknowledged;
   const {
     pauseMs,
+    promotedMs,
     slowestMs,
     held,
     replayed,
@@ -188,7 +201,7 @@ function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
     isDegraded,
   } = outcome;
   console.info(
-    `${name}: pause ${pauseMs.toFixed(0)} ms, held ${held}, replayed ${replayed}${isDegraded ? ', degraded' : ''}; ` +
+    `${name}: pause ${pauseMs.toFixed(0)} ms${promotedMs === undefined ? '' : ` (promoted after ${promotedMs} ms)`}, held ${held}, replayed ${replayed}${isDegraded ? ', degraded' : ''}; ` +
       `slowest ${slowestMs.toFixed(0)} ms, acknowledged ${changes} changes ${logins} logins ${logouts} logouts; ` +
       `lost ${changesLost}, undone ${logoutsUndone}, ghosts ${ghosts + changedAfterwards}, failed ${failed.length}, 503 ${refused.length}, ` +
       `stale reads ${lab.workload.staleReads}`,
