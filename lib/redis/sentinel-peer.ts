@@ -16,7 +16,7 @@ const PERIODS: WatchPeriods = { calm: 1000, close: 300, alert: 100 };
 const RESUBSCRIBE_MS = 1000;
 /** How long a Sentinel that refuses the subscription is left alone. @unit milliseconds */
 const REFUSED_DELAY_MS = 60_000;
-/** Every so many questions the other nodes are asked for, too. */
+/** Every so many questions the other nodes are asked for in any case. */
 const INVENTORY_EVERY = 5;
 
 /** Channels that announce a failover before its end; none is needed, each makes us look closer earlier. */
@@ -57,6 +57,8 @@ export class SentinelPeer {
   #replicas: readonly SentinelReplica[] = [];
   #others: ReturnType<typeof parseSentinels> = [];
   #id: string | null = null;
+  /** What its lists of replicas and Sentinels belong to. */
+  #inventorySubject: string | null = null;
   #trouble: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #subscriptionTimer: NodeJS.Timeout | undefined;
@@ -110,7 +112,10 @@ export class SentinelPeer {
     try {
       const connection = (this.#connection ??= this.#open());
       await connection.connect();
-      const [view] = await Promise.all([this.#askView(connection), this.#askInventory(connection)]);
+      const isDue = this.#questions++ % INVENTORY_EVERY === 0;
+      let view = isDue ? await this.#askEverything(connection) : await this.#askView(connection);
+      // The list that belonged to the former primary says of the new one that it has no replica.
+      if (view && subjectOf(view) !== this.#inventorySubject) view = await this.#askEverything(connection);
       this.#accept(view);
     } catch (error) {
       this.#trouble = error instanceof ConnectionLostError ? error.reason : (error as Error).message;
@@ -153,6 +158,13 @@ export class SentinelPeer {
     }, delayMs);
   }
 
+  /** In one turn, so that both answers are of the same moment. */
+  async #askEverything(connection: RedisConnection): Promise<SentinelView | null> {
+    const [view] = await Promise.all([this.#askView(connection), this.#askInventory(connection)]);
+    this.#inventorySubject = view && subjectOf(view);
+    return view;
+  }
+
   async #askView(connection: RedisConnection): Promise<SentinelView | null> {
     const askedAt = performance.now();
     const { name } = this.options;
@@ -169,7 +181,6 @@ export class SentinelPeer {
 
   /** Replicas, other Sentinels and the own id; whatever may not be asked for stays unknown. */
   async #askInventory(connection: RedisConnection): Promise<void> {
-    if (this.#questions++ % INVENTORY_EVERY !== 0) return;
     const { name } = this.options;
     const ask = async (...args: string[]): Promise<unknown> => {
       try {
@@ -225,6 +236,11 @@ export class SentinelPeer {
     if (this.#isClosed) return;
     this.#subscriptionTimer = setTimeout(() => void this.#subscribe(), this.#subscriptionDelayMs);
   }
+}
+
+/** What the lists of other nodes are a part of: with any of it they may have changed. */
+function subjectOf({ name, epoch, replicaCount, sentinelCount }: SentinelView): string {
+  return [name, epoch, replicaCount, sentinelCount].join(' ');
 }
 
 /** Whether a message of a Sentinel is about our primary: `<name> …`, `master <name> …` or `slave … @ <name> …`. */

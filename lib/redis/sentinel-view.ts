@@ -14,6 +14,8 @@ export interface SentinelView {
   readonly sinceOkPingMs: number | null;
   /** Sentinels there are, this one included. */
   readonly sentinelCount: number;
+  /** Replicas that it lists, those that are down included; 0 when it may not tell. */
+  readonly replicaCount: number;
   /** When it was asked and when it had answered, on the clock of `performance.now()`. */
   readonly askedAt: number;
   readonly answeredAt: number;
@@ -51,6 +53,7 @@ export function parseView(reply: unknown, askedAt: number, answeredAt: number): 
     flags: flagsOf(fields),
     sinceOkPingMs: sinceOkPing === undefined ? null : Number(sinceOkPing),
     sentinelCount: Number(fields.get('num-other-sentinels') ?? 0) + 1,
+    replicaCount: Number(fields.get('num-slaves') ?? 0),
     askedAt,
     answeredAt,
   };
@@ -68,6 +71,7 @@ export function parseAddressView(reply: unknown, askedAt: number, answeredAt: nu
     flags: new Set(),
     sinceOkPingMs: null,
     sentinelCount: 1,
+    replicaCount: 0,
     askedAt,
     answeredAt,
   };

@@ -23,6 +23,7 @@ function view(overrides: Partial<SentinelView> = {}, primary = PRIMARY): Sentine
     flags: new Set(['master']),
     sinceOkPingMs: 50,
     sentinelCount: 3,
+    replicaCount: 1,
     askedAt: ASKED_AT,
     answeredAt: ASKED_AT + 1,
     ...overrides,
