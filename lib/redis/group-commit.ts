@@ -45,8 +45,8 @@ export class GroupCommit {
   readonly #nap = new Nap();
   /** The search for replicas that a read found missing; all reads share one. */
   #looking: Promise<void> | undefined;
-  /** Whom the node has had as its replica. */
-  readonly #seen = new Set<string>();
+  /** Whom the node has had as its replica, and when it last had, on the clock of `performance.now()`. */
+  readonly #seen = new Map<string, number>();
   /** Which of those that are excused have been back since. */
   readonly #returned = new Set<string>();
   #inFlight = 0;
@@ -185,7 +185,7 @@ export class GroupCommit {
   #see(replicas: readonly ReplicaReport[] = []): void {
     for (const { address } of replicas) {
       const name = addressKey(address);
-      this.#seen.add(name);
+      this.#seen.set(name, performance.now());
       if (this.#excused.has(name)) this.#returned.add(name);
     }
   }
@@ -252,7 +252,10 @@ export class GroupCommit {
 
   #isProven(missing: ReadonlySet<string>, sinceAt: number): boolean {
     const { authority, node, log } = this.parts;
-    const isProven = authority.isLone(node, { missing, sinceAt, missingSinceAt: this.#missingSinceAt });
+    // One that was back in between, even if it was not readmitted yet, may have been promoted when it left again.
+    const leftAt = [...missing].map((name) => this.#seen.get(name) ?? 0);
+    const missingSinceAt = Math.max(this.#missingSinceAt, ...leftAt);
+    const isProven = authority.isLone(node, { missing, sinceAt, missingSinceAt });
     if (isProven) log.clear();
     return isProven;
   }
