@@ -12,11 +12,10 @@ import {
 } from './core/session.tokens.js';
 import type { SessionEvent } from './core/session-events.js';
 import type { SessionLink } from './core/session-link.js';
-import { SessionAccessInterceptor } from './http/session-access.interceptor.js';
-import { SessionCommitInterceptor } from './http/session-commit.interceptor.js';
 import { SessionContext } from './http/session-context.js';
 import type { SessionCycle } from './http/session-cycle.js';
 import { createSessionCycle } from './http/session-cycle.js';
+import { SessionInterceptor } from './http/session.interceptor.js';
 import { SessionFastifyBridge } from './http/session-fastify.bridge.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
 import { checkAsyncOptions } from './options/async-session.options.js';
@@ -107,9 +106,7 @@ export const sessionProviders: Provider[] = [
     ): SessionLocks | null => repository && new SessionLocks(repository, lockTimeoutMs),
     inject: [SESSION_OPTIONS, SESSION_REPOSITORY],
   },
-  // In this order: a lock is held until the session is stored.
-  { provide: APP_INTERCEPTOR, useClass: SessionAccessInterceptor },
-  { provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor },
+  { provide: APP_INTERCEPTOR, useClass: SessionInterceptor },
   SessionContext,
   SessionEvents,
   SessionFastifyBridge,

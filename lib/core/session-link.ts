@@ -20,8 +20,11 @@ export interface LinkCommand {
 
 /** How a single command is run. @internal */
 export interface LinkCommandOptions {
-  /** Ends the wait of a caller that has gone; the command is not sent afterwards. */
-  readonly signal?: AbortSignal | undefined;
+  /**
+   * Ends the wait of a caller that has gone; the command is not sent afterwards. Asked for only when the command has to wait
+   * for a primary: to make a signal and to listen to it costs more than the whole of a read that is answered at once.
+   */
+  readonly signal?: (() => AbortSignal) | undefined;
 }
 
 /** Where a link stands, for health, metrics and logs. @public */

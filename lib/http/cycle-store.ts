@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Cookie, SessionData, Store } from 'express-session';
+import { isInspecting } from './inspecting-store.js';
 import { RequestSession } from './request-session.js';
 import type { CycleRequest } from './cycle-request.js';
 import { equipSession } from './session-methods.js';
@@ -43,15 +44,17 @@ export function viewStore(
     if (request.session) request.session.cookie = cookieOf(request);
     adopt(request);
   };
-  let closed: AbortSignal | undefined;
+  let closed: (() => AbortSignal) | undefined;
   const own: Record<PropertyKey, unknown> = {
     generate,
     get(sid: string, callback: (error: unknown, data?: SessionData | null) => void) {
-      const get = target.get.bind(target) as (sid: string, done: typeof callback, signal?: AbortSignal) => void;
+      const get = target.get.bind(target) as (sid: string, done: typeof callback, signal?: () => AbortSignal) => void;
       get(sid, callback, closed);
     },
     createSession(request: CycleRequest, data: Parameters<Store['createSession']>[1]) {
       const session = target.createSession(request as never, data);
+      // Only our own store hands out an object that nobody else has.
+      if (isInspecting(target) && !session.cookie.expires) skipHash(data);
       loaded.add(request);
       adopt(request);
       return session;
@@ -88,11 +91,7 @@ export function viewStore(
     generate,
     isLoaded: (request) => loaded.has(request),
     loadUntilClosed(response, run) {
-      const controller = new AbortController();
-      response.once('close', () => {
-        controller.abort();
-      });
-      closed = controller.signal;
+      closed = () => signalOfClose(response);
       try {
         run();
       } finally {
@@ -100,6 +99,24 @@ export function viewStore(
       }
     },
   };
+}
+
+/**
+ * express-session serialises and hashes what was loaded, to tell at the end what has changed. Its end never comes here; it asks
+ * again only to renew a cookie that has a date.
+ */
+function skipHash(data: object): void {
+  Object.defineProperty(data, 'toJSON', { value: () => 0 });
+}
+
+/** Aborts once nobody can take the response any more. */
+function signalOfClose(response: ServerResponse): AbortSignal {
+  if (response.destroyed) return AbortSignal.abort();
+  const controller = new AbortController();
+  response.once('close', () => {
+    controller.abort();
+  });
+  return controller.signal;
 }
 
 /** A session that a request gets later on has promises as its first one has. */

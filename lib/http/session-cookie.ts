@@ -39,12 +39,12 @@ export function forwardedProtocolOf(request: CycleRequest): string | undefined {
 }
 
 /** The cookie options of one request, `auto` resolved; also where they come from a function, which express-session forgets. @internal */
-export function resolveCookieOptions(cookie: SessionCookieOptions, isRequestSecure: () => boolean): CookieOptions {
+export function resolveCookieOptions(cookie: SessionCookieOptions, isRequestSecure: boolean): CookieOptions {
   const { name: _name, forRequest: _forRequest, secure, sameSite, ...rest } = cookie;
   return {
     ...rest,
-    ...(secure === undefined ? {} : { secure: secure === 'auto' ? isRequestSecure() : secure }),
-    sameSite: sameSite === 'auto' ? (isRequestSecure() ? 'none' : 'lax') : (sameSite ?? 'lax'),
+    ...(secure === undefined ? {} : { secure: secure === 'auto' ? isRequestSecure : secure }),
+    sameSite: sameSite === 'auto' ? (isRequestSecure ? 'none' : 'lax') : (sameSite ?? 'lax'),
   };
 }
 

@@ -68,7 +68,8 @@ export function createSessionCycle(dependencies: SessionCycleDependencies): Sess
 
 class ExpressSessionCycle {
   private readonly name: string;
-  private readonly fixedCookie: CookieOptions | undefined;
+  /** The cookie options for requests over a connection that is not secure, and over one that is. */
+  private readonly cookieForms: readonly [CookieOptions, CookieOptions];
   private readonly view: CycleStore;
   private readonly handle: RequestHandler;
   private hasWarnedOfDroppedCookie = false;
@@ -81,9 +82,7 @@ class ExpressSessionCycle {
   ) {
     const { secrets, cookie, proxy, rolling, genid } = options;
     this.name = cookie.name ?? 'connect.sid';
-    if (!cookie.forRequest && cookie.secure !== 'auto' && cookie.sameSite !== 'auto') {
-      this.fixedCookie = resolveCookieOptions(cookie, () => false);
-    }
+    this.cookieForms = [resolveCookieOptions(cookie, false), resolveCookieOptions(cookie, true)];
     let handle: RequestHandler | undefined;
     const mount = (view: Store): void => {
       handle = session({
@@ -105,7 +104,8 @@ class ExpressSessionCycle {
   run(request: CycleRequest, response: ServerResponse, next: Next): void {
     // Fastify says `protocol`, Express `secure`, express-session reads `secure`.
     if (request.secure === undefined && request.protocol !== undefined) request.secure = request.protocol === 'https';
-    const path = this.cookieOptionsOf(request).path ?? '/';
+    const { cookie } = this.options;
+    const { path = '/' } = cookie.forRequest ? this.cookieOptionsOf(request) : cookie;
     // A session is there already: another cycle's, whose request this is then.
     if (request.session || !cookiePathMatches(path, requestPathOf(request))) {
       next();
@@ -186,10 +186,10 @@ class ExpressSessionCycle {
   }
 
   private cookieOptionsOf(request: CycleRequest): CookieOptions {
-    if (this.fixedCookie) return this.fixedCookie;
     const { cookie, proxy } = this.options;
-    const options = cookie.forRequest ? { ...cookie, ...cookie.forRequest(request) } : cookie;
-    return resolveCookieOptions(options, () => isSecure(request, proxy));
+    const isRequestSecure = isSecure(request, proxy);
+    if (!cookie.forRequest) return this.cookieForms[isRequestSecure ? 1 : 0];
+    return resolveCookieOptions({ ...cookie, ...cookie.forRequest(request) }, isRequestSecure);
   }
 
   /** What express-session leaves out of `Set-Cookie`. */

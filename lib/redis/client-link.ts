@@ -69,7 +69,7 @@ export class ClientLink implements SessionLink {
     const { client, limits } = parts;
     this.#book = new OperationBook(limits, () => undefined);
     this.#lane = new CommandLane(
-      (operation) => this.#attempt(operation),
+      (operation) => void this.#attempt(operation),
       () => true,
     );
     this.#runner = new CommandRunner((command) => this.#send(command));
@@ -91,11 +91,15 @@ export class ClientLink implements SessionLink {
     this.#clockTimer = setInterval(() => void this.#readClocks(), CLOCK_PERIOD_MS).unref();
   }
 
-  async execute(command: LinkCommand, options: LinkCommandOptions = {}): Promise<unknown> {
-    if (this.#closing) throw new SessionUnavailableError('closed', 'The connection to Redis is closed or closing.');
-    const operation = this.#book.enter(command, options.signal);
+  execute(command: LinkCommand, options?: LinkCommandOptions): Promise<unknown> {
+    let operation: Operation;
+    try {
+      if (this.#closing) throw new SessionUnavailableError('closed', 'The connection to Redis is closed or closing.');
+      operation = this.#book.enter(command, options?.signal);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
     this.#lane.add(operation);
-    this.#lane.pump();
     return operation.promise;
   }
 
@@ -142,11 +146,12 @@ export class ClientLink implements SessionLink {
     try {
       const reply = await this.#run(operation);
       this.#book.complete(operation, reply);
-      this.#lane.grow();
+      this.#lane.answered();
     } catch (error) {
       operation.lastError = error;
       if (isReplyError(error) && meaningOf(error) === 'final') {
         this.#book.fail(operation, error);
+        this.#lane.answered();
         return;
       }
       operation.isReplay = true;

@@ -19,11 +19,11 @@ export class CommandLane {
   #pause: NodeJS.Timeout | undefined;
 
   /**
-   * @param attempt - sends an operation; resolves when this attempt is over, never rejects
+   * @param attempt - sends an operation, and says when that is over by `answered` or `takeBack`
    * @param isOpen - whether there is a primary to send to
    */
   constructor(
-    private readonly attempt: (operation: Operation) => Promise<void>,
+    private readonly attempt: (operation: Operation) => void,
     private readonly isOpen: () => boolean,
   ) {}
 
@@ -32,17 +32,35 @@ export class CommandLane {
     return this.#queue.reduce((count, operation) => (operation.isSettled ? count : count + 1), 0);
   }
 
+  /** Sends an operation, now or when its turn has come. */
   add(operation: Operation): void {
     // In a long outage nobody else takes those away that have been given up.
     while (this.#queue[0]?.isSettled) this.#queue.shift();
     this.#queue.push(operation);
+    this.pump();
+    if (this.#queue.length > 0) operation.wait();
   }
 
-  /** Takes back an operation whose attempt failed; it keeps its place before those that came later. */
+  /** An attempt has ended with an answer, whatever it says: more may be in flight. */
+  answered(): void {
+    if (this.#limit < MAX_IN_FLIGHT) this.#limit = Math.min(MAX_IN_FLIGHT, this.#limit * 2);
+    this.#inFlight--;
+    this.pump();
+  }
+
+  /** An attempt has failed: the operation goes again, in its place before those that came later. */
   takeBack(operation: Operation): void {
+    this.#inFlight--;
+    this.putBack(operation);
+    this.pump();
+  }
+
+  /** Puts an operation that is not in flight into its place. */
+  putBack(operation: Operation): void {
     if (operation.isSettled) return;
     const place = this.#queue.findIndex((other) => other.sequence > operation.sequence);
     this.#queue.splice(place === -1 ? this.#queue.length : place, 0, operation);
+    operation.wait();
   }
 
   /** A primary was found: starts slowly. */
@@ -72,15 +90,7 @@ export class CommandLane {
       if (!operation) return;
       if (operation.isSettled) continue;
       this.#inFlight++;
-      void this.attempt(operation).then(() => {
-        this.#inFlight--;
-        this.pump();
-      });
+      this.attempt(operation);
     }
-  }
-
-  /** An operation was answered: more may be in flight. */
-  grow(): void {
-    if (this.#limit < MAX_IN_FLIGHT) this.#limit = Math.min(MAX_IN_FLIGHT, this.#limit * 2);
   }
 }

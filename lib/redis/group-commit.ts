@@ -1,7 +1,7 @@
 import type { LinkCommand } from '../core/session-link.js';
 import { isReplyError } from './connection-lost.error.js';
 import { addressKey } from './node-address.js';
-import type { ReplicaReport } from './node-report.js';
+import type { ReplicaReport, ToldRole } from './node-report.js';
 import {
   Nap,
   absentOf,
@@ -12,6 +12,7 @@ import {
   type GroupCommitParts,
   type PendingChange,
 } from './group-commit.parts.js';
+import { ReadConfirmation } from './read-confirmation.js';
 
 /** Changes that share one `WAIT` at most. */
 const MAX_GROUP = 512;
@@ -43,8 +44,7 @@ export class GroupCommit {
   /** What the primary's offset was when it was asked last. */
   #formerOffset = Infinity;
   readonly #nap = new Nap();
-  /** The search for replicas that a read found missing; all reads share one. */
-  #looking: Promise<void> | undefined;
+  readonly #reads: ReadConfirmation;
   /** Whom the node has had as its replica, and when it last had, on the clock of `performance.now()`. */
   readonly #seen = new Map<string, number>();
   /** Which of those that are excused have been back since. */
@@ -53,6 +53,11 @@ export class GroupCommit {
   #isRunning = false;
 
   constructor(private readonly parts: GroupCommitParts) {
+    this.#reads = new ReadConfirmation(
+      parts.node,
+      (told) => this.#isUpToDate(told),
+      () => this.#look(),
+    );
     parts.node.onReport(() => {
       this.#see(parts.node.report?.replicas);
       this.#readmit();
@@ -90,18 +95,17 @@ export class GroupCommit {
    * @throws ConnectionLostError when the node is left before that; the read must be made elsewhere.
    * @throws the server's own error.
    */
-  async read(run: () => Promise<unknown>): Promise<unknown> {
+  read(run: () => Promise<unknown>): Promise<unknown> {
+    return this.#reads.read(run);
+  }
+
+  /** Whether what was read before the node said so was up to date, as far as it shows at once. @throws ConnectionLostError */
+  #isUpToDate({ role, replicas }: ToldRole): boolean {
     const { node } = this.parts;
-    const deferredCount = node.deferredCount;
-    const [reply, toldAtOnce] = await Promise.all([run(), node.tell()]);
-    // A read that went later than it should came after the question.
-    const told = node.deferredCount === deferredCount ? toldAtOnce : await node.tell();
-    if (told.role === 'slave') node.leave('it is a replica');
+    if (role === 'slave') node.leave('it is a replica');
     if (node.lost) throw node.lost;
-    this.#see(told.replicas);
-    if (told.role === null || this.#isComplete(told.replicas)) return reply;
-    await (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)));
-    return reply;
+    this.#see(replicas);
+    return role === null || this.#isComplete(replicas);
   }
 
   async #run(): Promise<void> {
@@ -253,8 +257,7 @@ export class GroupCommit {
   #isProven(missing: ReadonlySet<string>, sinceAt: number): boolean {
     const { authority, node, log } = this.parts;
     // One that was back in between, even if it was not readmitted yet, may have been promoted when it left again.
-    const leftAt = [...missing].map((name) => this.#seen.get(name) ?? 0);
-    const missingSinceAt = Math.max(this.#missingSinceAt, ...leftAt);
+    const missingSinceAt = Math.max(this.#missingSinceAt, ...[...missing].map((name) => this.#seen.get(name) ?? 0));
     const isProven = authority.isLone(node, { missing, sinceAt, missingSinceAt });
     if (isProven) log.clear();
     return isProven;

@@ -26,21 +26,22 @@ export async function inspectLink(
   const late = new SessionUnavailableError('deadline', `Redis has not answered the inspection within ${timeoutMs} ms.`);
   const ask = async (run: LinkCommand['run'], ...args: string[]): Promise<unknown> => {
     try {
-      return await link.execute({ run, keys: [], args }, { signal: controller.signal });
+      return await link.execute({ run, keys: [], args }, { signal: () => controller.signal });
     } catch (error) {
       // What the user of this connection may not ask stays unknown.
       if (isReplyError(error)) return null;
-      throw controller.signal.aborted ? late : error;
+      throw error;
     }
   };
   const startedAt = performance.now();
   try {
-    const [roundTripMs, role, info, sentinels] = await Promise.all([
+    const answers = Promise.all([
       ask('ping').then(() => performance.now() - startedAt),
       ask('role'),
       ask('info', 'memory'),
-      inspectSentinels ? withinSignal(inspectSentinels(), controller.signal, late) : null,
+      inspectSentinels ? inspectSentinels() : null,
     ]);
+    const [roundTripMs, role, info, sentinels] = await withinSignal(answers, controller.signal, late);
     const told = parseRole(role);
     const memory = parseInfo(info);
     return {

@@ -15,6 +15,7 @@ export class Operation {
   /** The last thing that went wrong, as the cause of a refusal. */
   lastError: unknown = undefined;
   #isSettled = false;
+  #stopWatching: (() => void) | undefined;
   #resolve!: (reply: unknown) => void;
   #reject!: (error: unknown) => void;
 
@@ -24,8 +25,12 @@ export class Operation {
     readonly deadlineAt: number,
     /** Operations go in this order, also when they have to be sent again. */
     readonly sequence: number,
+    /** Ends it when its caller goes; returns the way to stop that. */
+    private readonly watch?: (operation: Operation) => () => void,
   ) {
-    this.bytes = command.args.reduce((sum, arg) => sum + Buffer.byteLength(arg), 0);
+    let bytes = 0;
+    for (const arg of command.args) bytes += Buffer.byteLength(arg);
+    this.bytes = bytes;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -40,14 +45,24 @@ export class Operation {
     return this.#isSettled;
   }
 
+  /** It is not answered at once: from now on it ends when its caller goes. */
+  wait(): void {
+    if (!this.#isSettled) this.#stopWatching ??= this.watch?.(this);
+  }
+
   resolve(reply: unknown): void {
-    this.#isSettled = true;
+    this.#end();
     this.#resolve(reply);
   }
 
   reject(error: unknown): void {
-    this.#isSettled = true;
+    this.#end();
     this.#reject(error);
+  }
+
+  #end(): void {
+    this.#isSettled = true;
+    this.#stopWatching?.();
   }
 }
 
@@ -82,27 +97,16 @@ export class OperationBook {
   /**
    * Enters a new operation.
    *
-   * @throws SessionUnavailableError when too much is under way, or the caller has gone already.
+   * @throws SessionUnavailableError when too much is under way.
    */
-  enter(command: LinkCommand, signal: AbortSignal | undefined): Operation {
-    if (signal?.aborted) throw goneError();
-    const operation = new Operation(command, this.#deadline(), this.#nextSequence++);
+  enter(command: LinkCommand, signal: (() => AbortSignal) | undefined): Operation {
+    const watch = signal && ((waiting: Operation): (() => void) => this.#endWith(signal(), waiting));
+    const operation = new Operation(command, this.#deadline(), this.#nextSequence++, watch);
     const { maxWaitingCount, maxWaitingBytes } = this.limits;
     if (this.#open.size >= maxWaitingCount || this.#bytes + operation.bytes > maxWaitingBytes) {
       throw new SessionUnavailableError('overload', 'Too many session operations are waiting for Redis already.');
     }
     this.#add(operation);
-    if (signal) {
-      const onAbort = (): void => {
-        this.fail(operation, goneError());
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      operation.promise
-        .catch(() => undefined)
-        .finally(() => {
-          signal.removeEventListener('abort', onAbort);
-        });
-    }
     return operation;
   }
 
@@ -126,6 +130,17 @@ export class OperationBook {
   async empty(): Promise<void> {
     if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
     clearTimeout(this.#timer);
+  }
+
+  #endWith(signal: AbortSignal, operation: Operation): () => void {
+    const onAbort = (): void => {
+      this.fail(operation, goneError());
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    return () => {
+      signal.removeEventListener('abort', onAbort);
+    };
   }
 
   #deadline(): number {

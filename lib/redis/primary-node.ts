@@ -136,20 +136,25 @@ export class PrimaryNode {
   }
 
   /**
-   * What the node says it is once it has executed all reads sent so far; many reads of one tick share one question. A role that
-   * it may not tell is `null`.
+   * What the node says it is once it has executed all reads sent so far; all reads of one turn of the event loop share one
+   * question, and get the same promise. A role that it may not tell is `null`.
    *
    * @throws ConnectionLostError
    */
   tell(): Promise<ToldRole> {
-    this.#telling ??= Promise.resolve().then(async () => {
-      this.#telling = undefined;
-      try {
-        return parseRole(await this.read.call('role'));
-      } catch (error) {
-        if (isReplyError(error)) return parseRole(null);
-        throw error;
-      }
+    this.#telling ??= new Promise((resolve, reject) => {
+      this.read.beforeFlush(() => {
+        this.#telling = undefined;
+        this.read.call('role').then(
+          (reply) => {
+            resolve(parseRole(reply));
+          },
+          (error: Error) => {
+            if (isReplyError(error)) resolve(parseRole(null));
+            else reject(error);
+          },
+        );
+      });
     });
     return this.#telling;
   }

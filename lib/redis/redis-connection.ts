@@ -43,6 +43,7 @@ export class RedisConnection {
   #waitingSince = Infinity;
   #heardAt = performance.now();
   #isCorked = false;
+  readonly #beforeFlush: (() => void)[] = [];
   #opening: Promise<this> | undefined;
 
   constructor(
@@ -142,24 +143,26 @@ export class RedisConnection {
    * @throws ConnectionLostError when the connection went before the answer came.
    * @throws the server's own error.
    */
-  async send(command: RedactedCommand): Promise<unknown> {
-    if (this.#lost) throw notSent(this.#lost);
+  send(command: RedactedCommand): Promise<unknown> {
+    if (this.#lost) return Promise.reject(notSent(this.#lost));
     // Nobody can answer before it is on its way, which a busy process may delay.
     if (this.#outstanding++ === 0) this.#waitingSince = Infinity;
     this.#cork();
-    try {
-      this.#redis.sendCommand(command);
-      return await command.promise;
-    } catch (error) {
-      if (isReplyError(error)) throw error;
-      throw this.destroy((error as Error).message, error as Error);
-    } finally {
-      this.#outstanding--;
-    }
+    void this.#redis.sendCommand(command);
+    return command.promise.then(
+      (reply: unknown) => {
+        this.#outstanding--;
+        return reply;
+      },
+      (error: unknown) => {
+        this.#outstanding--;
+        throw isReplyError(error) ? error : this.destroy((error as Error).message, error as Error);
+      },
+    );
   }
 
   /** Sends one command whose arguments anybody may see. */
-  async call(name: string, ...args: string[]): Promise<unknown> {
+  call(name: string, ...args: string[]): Promise<unknown> {
     return this.send(new RedactedCommand(name, args, args));
   }
 
@@ -174,8 +177,16 @@ export class RedisConnection {
     return lost;
   }
 
+  /** Calls back before what was sent in this turn of the event loop leaves, so that something can be sent after all of it. */
+  beforeFlush(listener: () => void): void {
+    this.#beforeFlush.push(listener);
+    this.#cork();
+    if (!this.#isCorked) this.flush();
+  }
+
   /** Sends at once what waits for the end of this turn of the event loop. */
   flush(): void {
+    for (const listener of this.#beforeFlush.splice(0)) listener();
     if (!this.#isCorked) return;
     this.#isCorked = false;
     if (this.#waitingSince === Infinity) this.#waitingSince = performance.now();

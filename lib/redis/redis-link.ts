@@ -59,7 +59,9 @@ export class RedisLink implements SessionLink {
   constructor(private readonly parts: RedisLinkParts) {
     this.#book = new OperationBook(parts.limits, () => this.#keeper.lastError ?? parts.finder.trouble);
     this.#log = new ProvisionalLog(parts.limits.maxWaitingBytes);
-    const attempt = (operation: Operation): Promise<void> => this.#attempt(operation);
+    const attempt = (operation: Operation): void => {
+      this.#attempt(operation);
+    };
     // What was acknowledged is made again before anybody reads.
     this.#reads = new CommandLane(attempt, () => this.#keeper.node !== null && this.#restoring === 0);
     this.#writes = new CommandLane(attempt, () => this.#keeper.node !== null);
@@ -80,13 +82,16 @@ export class RedisLink implements SessionLink {
     });
   }
 
-  async execute(command: LinkCommand, options: LinkCommandOptions = {}): Promise<unknown> {
-    if (this.#isClosed) throw new SessionUnavailableError('closed', 'The connection to Redis is closed or closing.');
-    const operation = this.#book.enter(command, options.signal);
+  execute(command: LinkCommand, options?: LinkCommandOptions): Promise<unknown> {
+    let operation: Operation;
+    try {
+      if (this.#isClosed) throw new SessionUnavailableError('closed', 'The connection to Redis is closed or closing.');
+      operation = this.#book.enter(command, options?.signal);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
     if (!this.#keeper.node) this.#journal.held();
-    const lane = this.#laneOf(operation);
-    lane.add(operation);
-    lane.pump();
+    this.#laneOf(operation).add(operation);
     return operation.promise;
   }
 
@@ -126,19 +131,16 @@ export class RedisLink implements SessionLink {
     this.#keeper.close();
   }
 
-  async #attempt(operation: Operation): Promise<void> {
+  #attempt(operation: Operation): void {
     const node = this.#keeper.node;
-    if (!node) {
-      this.#laneOf(operation).takeBack(operation);
-      return;
-    }
-    try {
-      const reply = await this.#send(operation, node);
-      this.#book.complete(operation, reply);
-      this.#laneOf(operation).grow();
-    } catch (error) {
-      await this.#handle(operation, node, error);
-    }
+    if (!node) throw new Error('unreachable: a lane is open only while there is a primary');
+    this.#send(operation, node).then(
+      (reply) => {
+        this.#book.complete(operation, reply);
+        this.#laneOf(operation).answered();
+      },
+      (error: unknown) => void this.#handle(operation, node, error),
+    );
   }
 
   #send(operation: Operation, node: PrimaryNode): Promise<unknown> {
@@ -169,7 +171,7 @@ export class RedisLink implements SessionLink {
   #restore(command: LinkCommand): void {
     const operation = this.#book.enterAgain(command);
     this.#restoring++;
-    this.#writes.takeBack(operation);
+    this.#writes.putBack(operation);
     const finish = (): void => {
       this.#restoring--;
       this.#reads.pump();
@@ -186,7 +188,7 @@ export class RedisLink implements SessionLink {
     switch (meaningOf(error)) {
       case 'final':
         this.#book.fail(operation, error);
-        lane.grow();
+        lane.answered();
         return;
       case 'elsewhere':
         if (!(error instanceof ConnectionLostError)) node.leave((error as Error).message);

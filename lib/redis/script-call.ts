@@ -3,6 +3,8 @@ import type { LinkCommand } from '../core/session-link.js';
 import { isReplyError } from './connection-lost.error.js';
 import { RedactedCommand } from './redacted-command.js';
 
+type Arguments = readonly (string | Buffer)[];
+
 /** Whatever sends a command and resolves with its reply. @internal */
 export type CommandSender = (command: RedactedCommand) => Promise<unknown>;
 
@@ -30,41 +32,35 @@ export class CommandRunner {
    * @param notAfterMs - for a script that writes: Redis's clock after which it must refuse
    * @param send - how it is sent, when not like the others
    */
-  async run(command: LinkCommand, notAfterMs: number, send: CommandSender = this.send): Promise<unknown> {
+  run(command: LinkCommand, notAfterMs: number, send: CommandSender = this.send): Promise<unknown> {
     const { run, keys, args } = command;
     if (typeof run === 'string')
       return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...args.map(() => '?')]));
     const all = run.isWrite ? [String(notAfterMs), ...args] : args;
-    const digest = (): RedactedCommand => scriptCommand('evalsha', run.sha1, run.sha1, keys, all);
     const loading = this.#loading.get(run.sha1);
-    if (loading) {
-      this.#deferredCount++;
-      await loading;
-    }
-    try {
-      return await send(digest());
-    } catch (error) {
-      if (!isUnknownScript(error)) throw error;
-    }
+    if (!loading) return this.#runLoaded(run, keys, all, send);
     this.#deferredCount++;
-    const loadedMeanwhile = this.#loading.get(run.sha1);
-    if (loadedMeanwhile === undefined) return this.#load(run, keys, all, send);
-    await loadedMeanwhile;
-    try {
-      return await send(digest());
-    } catch (error) {
-      // Another node of a Cluster has loaded it, not the one that has to run it.
-      if (!isUnknownScript(error)) throw error;
-      return this.#load(run, keys, all, send);
-    }
+    return loading.then(() => this.#runLoaded(run, keys, all, send));
   }
 
-  #load(
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | Buffer)[],
-    send: CommandSender,
-  ): Promise<unknown> {
+  #runLoaded(script: Script, keys: readonly string[], args: Arguments, send: CommandSender): Promise<unknown> {
+    return send(scriptCommand('evalsha', script.sha1, script.sha1, keys, args)).catch(async (error: unknown) => {
+      if (!isUnknownScript(error)) throw error;
+      this.#deferredCount++;
+      const loadedMeanwhile = this.#loading.get(script.sha1);
+      if (loadedMeanwhile === undefined) return this.#load(script, keys, args, send);
+      await loadedMeanwhile;
+      try {
+        return await send(scriptCommand('evalsha', script.sha1, script.sha1, keys, args));
+      } catch (again) {
+        // Another node of a Cluster has loaded it, not the one that has to run it.
+        if (!isUnknownScript(again)) throw again;
+        return this.#load(script, keys, args, send);
+      }
+    });
+  }
+
+  #load(script: Script, keys: readonly string[], args: Arguments, send: CommandSender): Promise<unknown> {
     const reply = send(scriptCommand('eval', script.text, script.name, keys, args));
     const loaded = reply.catch(() => undefined).then(() => this.#loading.delete(script.sha1));
     this.#loading.set(script.sha1, loaded);
@@ -81,7 +77,7 @@ function scriptCommand(
   script: string,
   shownScript: string,
   keys: readonly string[],
-  args: readonly (string | Buffer)[],
+  args: Arguments,
 ): RedactedCommand {
   const count = String(keys.length);
   return new RedactedCommand(

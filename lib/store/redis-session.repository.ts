@@ -48,7 +48,7 @@ export class RedisSessionRepository implements SessionRepository {
     this.users = new RedisUserIndex(this.calls, layout, options.userLimit);
   }
 
-  async load(sid: string, signal?: AbortSignal): Promise<StoredSession | null> {
+  async load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
     return this.loadFrom(this.layout.session(sid), signal);
   }
 
@@ -205,7 +205,7 @@ export class RedisSessionRepository implements SessionRepository {
     return surplus;
   }
 
-  private async loadFrom(keys: SessionKeys, signal?: AbortSignal): Promise<StoredSession | null> {
+  private async loadFrom(keys: SessionKeys, signal?: () => AbortSignal): Promise<StoredSession | null> {
     const reply = await this.link.execute({ run: 'hgetall', keys: [keys.session], args: [] }, { signal });
     return parseStoredSession(keys.id, reply, this.link.nowMs());
   }

@@ -48,7 +48,7 @@ export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { r
  */
 export interface SessionRepository {
   /** The session, or `null` when it is unknown, expired, or ended. The signal ends the wait of a caller that has gone. */
-  load(sid: string, signal?: AbortSignal): Promise<StoredSession | null>;
+  load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null>;
   /** Stores a new session. */
   create(sid: string, change: SessionChange): Promise<CreateOutcome>;
   /** Writes the changed fields of a live session. */

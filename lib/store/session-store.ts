@@ -30,11 +30,11 @@ export class SessionStore extends session.Store {
 
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */
   override get(sid: string): Promise<session.SessionData | undefined>;
-  override get(sid: string, callback: SessionStoreCallback<session.SessionData>, signal?: AbortSignal): void;
+  override get(sid: string, callback: SessionStoreCallback<session.SessionData>, signal?: () => AbortSignal): void;
   override get(
     sid: string,
     callback?: SessionStoreCallback<session.SessionData>,
-    signal?: AbortSignal,
+    signal?: () => AbortSignal,
   ): Promise<session.SessionData | undefined> | void {
     return answer(this.fetch(sid, signal), callback);
   }
@@ -145,7 +145,7 @@ export class SessionStore extends session.Store {
     void answer(this.giveUp(sid, graceMs), callback);
   }
 
-  private async fetch(sid: string, signal?: AbortSignal): Promise<session.SessionData | undefined> {
+  private async fetch(sid: string, signal?: () => AbortSignal): Promise<session.SessionData | undefined> {
     const stored = await this.repository.load(sid, signal);
     const data = stored ? this.decode(stored) : undefined;
     if (stored && data) this.writer.loaded(data, stored);

@@ -180,11 +180,11 @@ describe('a link to one server', () => {
     await server.kill();
     const link = links.open(standaloneOptions(server.port));
     const controller = new AbortController();
-    const pending = link.execute({ run: PUT, keys: ['gone'], args: ['x'] }, { signal: controller.signal });
+    const pending = link.execute({ run: PUT, keys: ['gone'], args: ['x'] }, { signal: () => controller.signal });
     controller.abort();
     await expect(pending).rejects.toMatchObject({ reason: 'aborted' });
     await expect(
-      link.execute({ run: PUT, keys: ['gone'], args: ['x'] }, { signal: controller.signal }),
+      link.execute({ run: PUT, keys: ['gone'], args: ['x'] }, { signal: () => controller.signal }),
     ).rejects.toMatchObject({
       reason: 'aborted',
     });

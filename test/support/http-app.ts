@@ -16,11 +16,12 @@ import type { RequestHandler } from 'express';
 import session from 'express-session';
 import type { Store } from 'express-session';
 import { onTestFinished } from 'vitest';
-import { SessionCommitInterceptor } from '../../lib/http/session-commit.interceptor.js';
+import { SESSION_LOCKS, SESSION_STORE } from '../../lib/core/session.tokens.js';
 import { SessionContext } from '../../lib/http/session-context.js';
 import { createSessionCycle } from '../../lib/http/session-cycle.js';
 import type { SessionCycleOptions } from '../../lib/http/session-cycle.js';
 import { SessionFastifyBridge } from '../../lib/http/session-fastify.bridge.js';
+import { SessionInterceptor } from '../../lib/http/session.interceptor.js';
 import { HttpClient } from './http-client.js';
 
 export const SECRET = 'a-secret-of-the-http-tests-0123456789';
@@ -74,7 +75,13 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
     controllers,
     providers: [
       ...(store && !peer
-        ? [SessionContext, SessionFastifyBridge, { provide: APP_INTERCEPTOR, useClass: SessionCommitInterceptor }]
+        ? [
+            SessionContext,
+            SessionFastifyBridge,
+            { provide: SESSION_STORE, useValue: store },
+            { provide: SESSION_LOCKS, useValue: null },
+            { provide: APP_INTERCEPTOR, useClass: SessionInterceptor },
+          ]
         : []),
       ...providers,
     ],

@@ -8,20 +8,20 @@ import type { Store } from 'express-session';
 import { SESSION_LOCKS, SESSION_STORE } from '../core/session.tokens.js';
 import { SessionUnsupportedError } from '../errors/session-unsupported.error.js';
 import type { SessionLock, SessionLocks } from '../store/session-locks.js';
+import { commitBeforeValue, exceptionOf } from './commit-value.js';
 import { rawOf } from './raw-http.js';
 import { RequestSession } from './request-session.js';
 import { SESSION_ACCESS } from './session-access.decorator.js';
 import type { SessionAccessMode } from './session-access.decorator.js';
-import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
 
 /**
- * Gives each handler the access to its session that `@SessionAccess` asks for. Stands around the interceptor that stores the
- * session, so that a lock is held until that is done.
+ * Gives each handler the access to its session that `@SessionAccess` asks for, and stores the session when it has returned. An
+ * exclusive lock is held until that is done.
  *
  * @internal
  */
 @Injectable()
-export class SessionAccessInterceptor implements NestInterceptor {
+export class SessionInterceptor implements NestInterceptor {
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
     @Inject(SESSION_LOCKS) private readonly locks: SessionLocks | null,
@@ -30,23 +30,21 @@ export class SessionAccessInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
-    const targets = [context.getHandler(), context.getClass()];
-    const mode = this.reflector.getAllAndOverride<SessionAccessMode | undefined>(SESSION_ACCESS, targets) ?? 'shared';
     const http = context.switchToHttp();
     const session = RequestSession.of(rawOf<IncomingMessage>(http.getRequest()));
     // With several modules each has such an interceptor, and locks of its own.
-    if (!session?.isAtHomeIn(this.store) || mode === 'shared') return next.handle();
+    if (!session?.isAtHomeIn(this.store)) return next.handle();
+    const targets = [context.getHandler(), context.getClass()];
+    const mode = this.reflector.getAllAndOverride<SessionAccessMode | undefined>(SESSION_ACCESS, targets) ?? 'shared';
+    const response = rawOf<ServerResponse>(http.getResponse());
+    const commit = commitBeforeValue(session, response);
     if (mode !== 'exclusive') {
       session.access = mode;
-      return next.handle();
+      return next.handle().pipe(commit);
     }
-    const response = rawOf<ServerResponse>(http.getResponse());
     return defer(() => from(this.enter(session, response))).pipe(
-      catchError((error: unknown) => {
-        for (const [name, text] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, text);
-        return throwError(() => sessionHttpException(error));
-      }),
-      switchMap((lock) => this.runLocked(session, lock, next)),
+      catchError((error: unknown) => throwError(() => exceptionOf(error, response))),
+      switchMap((lock) => this.runLocked(session, lock, next.handle().pipe(commit))),
     );
   }
 
@@ -75,8 +73,12 @@ export class SessionAccessInterceptor implements NestInterceptor {
     }
   }
 
-  private runLocked(session: RequestSession, lock: SessionLock | undefined, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(
+  private runLocked(
+    session: RequestSession,
+    lock: SessionLock | undefined,
+    values: Observable<unknown>,
+  ): Observable<unknown> {
+    return values.pipe(
       catchError((error: unknown) =>
         // What a handler changed before it failed is stored with the response, and that must be under the lock too.
         from(session.settle()?.catch(ignore) ?? Promise.resolve()).pipe(mergeMap(() => throwError(() => error))),
