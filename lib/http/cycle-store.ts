@@ -54,7 +54,7 @@ export function viewStore(
     createSession(request: CycleRequest, data: Parameters<Store['createSession']>[1]) {
       const session = target.createSession(request as never, data);
       // Only our own store hands out an object that nobody else has.
-      if (isInspecting(target) && !session.cookie.expires) skipHash(data);
+      if (isInspecting(target) && session.cookie.originalMaxAge === null) skipHash(data);
       loaded.add(request);
       adopt(request);
       return session;

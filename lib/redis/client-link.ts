@@ -97,7 +97,7 @@ export class ClientLink implements SessionLink {
       if (this.#closing) throw new SessionUnavailableError('closed', 'The connection to Redis is closed or closing.');
       operation = this.#book.enter(command, options?.signal);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     this.#lane.add(operation);
     return operation.promise;

@@ -95,7 +95,6 @@ export class Nap {
     });
   }
 
-  end(): void {
-    this.#end?.();
-  }
+  /** Ends the pause that is being taken; bound, so that it can be handed on. */
+  readonly end = (): void => this.#end?.();
 }

@@ -62,9 +62,7 @@ export class GroupCommit {
       this.#see(parts.node.report?.replicas);
       this.#readmit();
     });
-    parts.node.onLost(() => {
-      this.#nap.end();
-    });
+    parts.node.onLost(this.#nap.end);
   }
 
   /** Changes that are not acknowledged yet. */

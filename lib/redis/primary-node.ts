@@ -149,7 +149,7 @@ export class PrimaryNode {
           (reply) => {
             resolve(parseRole(reply));
           },
-          (error: Error) => {
+          (error: unknown) => {
             if (isReplyError(error)) resolve(parseRole(null));
             else reject(error);
           },

@@ -88,7 +88,7 @@ export class RedisLink implements SessionLink {
       if (this.#isClosed) throw new SessionUnavailableError('closed', 'The connection to Redis is closed or closing.');
       operation = this.#book.enter(command, options?.signal);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     if (!this.#keeper.node) this.#journal.held();
     this.#laneOf(operation).add(operation);
