@@ -30,7 +30,9 @@ export function failoverReport(samples: readonly FailoverSample[], format: 'text
         own.reduce((total, sample) => total + figure(sample), 0);
       const pause = spreadOf(own.map(({ pauseMs }) => pauseMs));
       const stuck = own.filter(({ hasRecovered }) => !hasRecovered).length;
-      const isInTime = own.every(({ pauseMs, sentinelMs }) => pauseMs <= goal.ratio * sentinelMs + goal.extraMs);
+      // Of the medians; the longest pause stands beside it.
+      const isInTime =
+        spreadOf(own.map((sample) => sample.pauseMs - goal.ratio * sample.sentinelMs)).median <= goal.extraMs;
       const goalText = `<= ${goal.ratio === 0 ? '' : `${goal.ratio} x + `}${goal.extraMs} ms`;
       return [
         [
@@ -44,7 +46,7 @@ export function failoverReport(samples: readonly FailoverSample[], format: 'text
           short(sum(({ failures }) => failures)),
           short(sum(({ acknowledged }) => acknowledged)),
           short(sum(({ lost }) => lost)),
-          variant.startsWith('ours') ? `${goalText}: ${isInTime ? 'reached' : 'MISSED'}` : '',
+          variant.startsWith('ours') ? `median ${goalText}: ${isInTime ? 'reached' : 'MISSED'}` : '',
         ],
       ];
     }),
