@@ -7,5 +7,5 @@ const noNetwork = whyNoNetwork();
 if (noNetwork !== undefined) console.warn(`SKIPPED: ${NETWORK_SCENARIOS.length} faults of the network: ${noNetwork}`);
 
 describe.skipIf(noNetwork !== undefined)('faults of the network', () => {
-  for (const scenario of NETWORK_SCENARIOS) it(scenario.name, () => runScenario(scenario));
+  for (const scenario of NETWORK_SCENARIOS) it.concurrent(scenario.name, () => runScenario(scenario));
 });
