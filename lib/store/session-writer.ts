@@ -207,11 +207,17 @@ export class SessionWriter {
     data: object,
     encoded: EncodedSession,
     formerUser: string | null,
-  ): Pick<SessionChange, 'userId' | 'idleTimeoutMs' | 'isSignIn' | 'about'> {
+  ): Pick<SessionChange, 'userId' | 'idleTimeoutMs' | 'isSignIn' | 'about' | 'length'> {
     const userId = this.userOf(data);
     const isSignIn = userId !== null && userId !== formerUser;
     const about = isSignIn && isLive(data) ? this.settings.describe?.(data.req) : undefined;
-    return { userId, isSignIn, about: about && JSON.stringify(about), idleTimeoutMs: this.idleTimeoutOf(encoded) };
+    return {
+      userId,
+      isSignIn,
+      about: about && JSON.stringify(about),
+      length: encoded.length,
+      idleTimeoutMs: this.idleTimeoutOf(encoded),
+    };
   }
 
   /** A session whose cookie has a life of its own (remember me) lives by that. */
