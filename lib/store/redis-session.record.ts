@@ -15,6 +15,17 @@ const COOKIE_CODES: ReadonlyMap<string, string> = new Map([
 ]);
 const COOKIE_PARTS: ReadonlyMap<string, string> = new Map([...COOKIE_CODES].map(([part, code]) => [code, part]));
 
+const LETTER_D = 'd'.charCodeAt(0);
+const DIGIT_NINE = '9'.charCodeAt(0);
+
+/** The texts of a hash that are not the application's. */
+interface OwnTexts {
+  meta?: string;
+  cookie?: string;
+  user?: string;
+  about?: string;
+}
+
 interface Piece {
   readonly number: number;
   readonly name: string;
@@ -22,46 +33,58 @@ interface Piece {
 }
 
 /**
- * A session's hash, as `HGETALL` replies: a flat list, or the object or map that a client made of it. `null`: there is none, or
- * it is of a format that this version does not know.
+ * A session's hash, as `HGETALL` replies: name, text, name, text … `null`: there is none, or it is of a format that this version
+ * does not know.
  *
  * @internal
  */
 export function parseStoredSession(id: string, reply: unknown, nowMs: number): StoredSession | null {
-  const texts = new Map<string, string>();
+  const list = Array.isArray(reply) ? (reply as readonly string[]) : [];
   const fields = new Map<string, string>();
-  const textsOf = (name: string): Map<string, string> => (name.startsWith('d:') ? fields : texts);
-  const pieces: Piece[] = [];
-  const list = flatList(reply);
+  const own: OwnTexts = {};
+  let pieces: Piece[] | undefined;
   for (let i = 0; i + 1 < list.length; i += 2) {
     const name = list[i] ?? '';
     const text = list[i + 1] ?? '';
     const first = name.charCodeAt(0);
-    if (first >= 48 && first <= 57) pieces.push(pieceOf(name, text));
-    else textsOf(name).set(keyOf(name), text);
+    if (first === LETTER_D) fields.set(name.slice(2), text);
+    else if (first <= DIGIT_NINE) (pieces ??= []).push(pieceOf(name, text));
+    else own[name as keyof OwnTexts] = text;
   }
-  // A hash table hands them out in any order.
-  for (const { name, text } of pieces.sort((a, b) => a.number - b.number)) {
-    const key = keyOf(name);
-    textsOf(name).set(key, (textsOf(name).get(key) ?? '') + text);
-  }
-  const meta = META.exec(texts.get('meta') ?? '');
+  if (pieces) append(pieces, fields, own);
+  const meta = META.exec(own.meta ?? '');
   if (!meta) return null;
-  const [created = 0, seen = 0, life = 0, longest = 0, version = 0] = meta.slice(2).map(Number);
-  const cookie = texts.get('cookie');
+  const created = Number(meta[2]);
+  const seen = created + Number(meta[3]);
+  const longest = Number(meta[5]);
   return {
     id,
     fields,
-    cookie: cookie === undefined ? null : cookieText(cookie),
-    userId: texts.get('user') ?? null,
+    cookie: own.cookie === undefined ? null : cookieText(own.cookie),
+    userId: own.user ?? null,
     createdAtMs: created,
-    remainingMs: Math.max(0, created + seen + life - nowMs),
+    remainingMs: Math.max(0, seen + Number(meta[4]) - nowMs),
     longestRemainingMs: longest === 0 ? Infinity : created + longest - nowMs,
-    version,
-    seenAtMs: created + seen,
-    about: texts.get('about') ?? null,
+    version: Number(meta[6]),
+    seenAtMs: seen,
+    about: own.about ?? null,
     isRotated: meta[1] !== undefined,
   };
+}
+
+/** Puts the pieces of texts behind their beginnings. */
+function append(pieces: Piece[], fields: Map<string, string>, own: OwnTexts): void {
+  // A hash table hands them out in any order.
+  pieces.sort((a, b) => a.number - b.number);
+  for (const { name, text } of pieces) {
+    if (name.startsWith('d:')) {
+      const field = name.slice(2);
+      fields.set(field, (fields.get(field) ?? '') + text);
+    } else {
+      const key = name as keyof OwnTexts;
+      own[key] = (own[key] ?? '') + text;
+    }
+  }
 }
 
 /** The form in which a cookie's JSON text is stored: as it is, or its parts by their letters where it says no more than others. */
@@ -83,14 +106,4 @@ function cookieText(code: string): string {
 function pieceOf(field: string, text: string): Piece {
   const number = parseInt(field, 10);
   return { number, text, name: field.slice(String(number).length) };
-}
-
-function keyOf(name: string): string {
-  return name.startsWith('d:') ? name.slice(2) : name;
-}
-
-function flatList(reply: unknown): readonly string[] {
-  if (Array.isArray(reply)) return reply as string[];
-  const entries = reply instanceof Map ? [...(reply as Map<string, string>)] : Object.entries(reply ?? {});
-  return entries.flat() as string[];
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { changeToken } from '../core/session-id.js';
+import { ChangeTokens } from '../core/session-id.js';
 import type { SessionLink } from '../core/session-link.js';
 import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
 import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
@@ -45,6 +45,7 @@ export interface RedisSessionRepositoryOptions {
 export class RedisSessionRepository implements SessionRepository {
   private readonly calls: RedisScriptCalls;
   private readonly users: RedisUserIndex;
+  private readonly tokens = new ChangeTokens();
 
   constructor(
     private readonly link: SessionLink,
@@ -55,7 +56,7 @@ export class RedisSessionRepository implements SessionRepository {
     this.users = new RedisUserIndex(this.calls, layout, options.userLimit);
   }
 
-  async load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
+  load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
     return this.loadFrom(this.layout.session(sid), signal);
   }
 
@@ -64,7 +65,7 @@ export class RedisSessionRepository implements SessionRepository {
     const evicted = await this.makeRoom(keys, change);
     if (!evicted) return { outcome: 'refused' };
     const reply = await this.calls.change(scripts.createSession, this.keysOf(keys, change), [
-      changeToken(),
+      this.tokens.next(),
       keys.id,
       change.idleTimeoutMs,
       this.options.absoluteTimeoutMs ?? 0,
@@ -84,7 +85,7 @@ export class RedisSessionRepository implements SessionRepository {
     const evicted = await this.makeRoom(keys, change);
     if (!evicted) return { outcome: 'refused' };
     const reply = await this.calls.change(scripts.commitSession, this.keysOf(keys, change), [
-      changeToken(),
+      this.tokens.next(),
       keys.id,
       change.idleTimeoutMs,
       this.options.tombstoneMs,
@@ -109,7 +110,7 @@ export class RedisSessionRepository implements SessionRepository {
     const keys = this.layout.session(sid);
     await this.users.prepare(keys, change);
     const reply = await this.calls.change(scripts.replaceSession, this.keysOf(keys, change), [
-      changeToken(),
+      this.tokens.next(),
       keys.id,
       change.idleTimeoutMs,
       this.options.tombstoneMs,
@@ -215,9 +216,9 @@ export class RedisSessionRepository implements SessionRepository {
     return surplus;
   }
 
-  private async loadFrom(keys: SessionKeys, signal?: () => AbortSignal): Promise<StoredSession | null> {
-    const reply = await this.link.execute({ run: 'hgetall', keys: [keys.session], args: [] }, { signal });
-    return parseStoredSession(keys.id, reply, this.link.nowMs());
+  private loadFrom(keys: SessionKeys, signal?: () => AbortSignal): Promise<StoredSession | null> {
+    const reply = this.link.execute({ run: 'hgetall', keys: [keys.session], args: [] }, { signal });
+    return reply.then((hash) => parseStoredSession(keys.id, hash, this.link.nowMs()));
   }
 
   private async end(keys: SessionKeys): Promise<'destroyed' | 'absent'> {

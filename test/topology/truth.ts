@@ -55,7 +55,7 @@ export function sidOf(cookie: string): string {
 }
 
 function ourFields(hash: Record<string, string>): SessionTruth | null {
-  const stored = parseStoredSession('', hash, 0);
+  const stored = parseStoredSession('', Object.entries(hash).flat(), 0);
   return stored && Object.fromEntries([...stored.fields].map(([name, json]) => [name, JSON.parse(json) as unknown]));
 }
 
