@@ -47,8 +47,8 @@ export class SessionStore extends session.Store {
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): void;
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): Promise<void> | void {
     const running = this.saving.get(data);
-    // A later save, and one of an application's own `set`, may find the session other than `pending` did.
-    if (running || this.isSetReplaced()) this.writer.forget();
+    // An application's own `set` may have changed the session since `pending` looked at it.
+    if (this.isSetReplaced()) this.writer.forget();
     // Two saves of one session object: the second writes what has changed since the first.
     const result = running ? running.then(() => this.writer.save(sid, data)) : this.writer.save(sid, data);
     if (result) {

@@ -290,7 +290,8 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
         override set(sid: string, data: object): Promise<void>;
         override set(sid: string, data: object, callback?: (error?: unknown) => void): Promise<void> | void {
           Object.assign(data, { stamp: 1 });
-          return callback ? super.set(sid, data, callback) : super.set(sid, data);
+          if (!callback) return super.set(sid, data);
+          super.set(sid, data, callback);
         }
       }
       const settings = {
