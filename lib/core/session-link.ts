@@ -7,7 +7,7 @@ import type { FailoverReport, SessionLinkEvents } from './session-link-events.js
  * @internal
  */
 export interface LinkCommand {
-  /** A script, or the lower-case name of a read-only Redis command. */
+  /** A script, or the lower-case name of a read-only Redis command. `hgetall` replies with a flat list: name, text, name, text … */
   readonly run: Script | 'hgetall' | 'ping' | 'info' | 'role' | 'time';
   /** Key names; all of them live in one slot. */
   readonly keys: readonly string[];

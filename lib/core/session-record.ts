@@ -38,6 +38,8 @@ export interface SessionChange {
   readonly cookie: string | null | undefined;
   /** Whose session it is after the change, or `null`. */
   readonly userId: string | null;
+  /** Characters of the whole session after the change, names and texts: a small one is stored in another way. */
+  readonly length: number;
   /** How long the session lives from now, in milliseconds; 0 or less ends it. */
   readonly idleTimeoutMs: number;
   /** Whether the session gets this user by this change: then the limit of sessions per user is looked at. */

@@ -18,6 +18,11 @@ function encode(name: string, args: readonly (string | Buffer)[]): string | Buff
   return Buffer.concat(chunks);
 }
 
+function textOf(element: unknown): unknown {
+  if (element instanceof Buffer) return element.toString();
+  return Array.isArray(element) ? element.map(textOf) : element;
+}
+
 /**
  * A command whose visible arguments say nothing: `shown` is what debug output, error objects and the subscribers of
  * ioredis's tracing channels see; only the bytes on the wire carry the real ones.
@@ -40,6 +45,11 @@ export class RedactedCommand extends Command {
   /** The socket it was written to last. */
   get writtenTo(): object | null {
     return this.#writtenTo;
+  }
+
+  /** As ioredis does it, except that a list stays a list: what it makes an object of, `HGETALL`'s, is read once and by us. */
+  override transformReply(reply: Buffer | Buffer[]): string | string[] | Buffer | Buffer[] {
+    return Array.isArray(reply) ? (reply.map(textOf) as string[]) : super.transformReply(reply);
   }
 
   override toWritable(socket: object): string | Buffer {

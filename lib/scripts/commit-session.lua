@@ -10,10 +10,11 @@
 -- @arg   id           text  member of the indexes
 -- @arg   idleMs       ms    0 or less: the session ends
 -- @arg   tombstoneMs  ms    how long an ended session's id stays unusable
--- @arg   cookie       json  the cookie's attributes, empty: unchanged, `-`: none any more
+-- @arg   cookie       text  the cookie's attributes, empty: unchanged, `-`: none any more
 -- @arg   user         text  whose session it is, empty: nobody's
 -- @arg   owner        text  who must hold the lock, empty: nobody
 -- @arg   about        json  where the user came from, empty: unchanged
+-- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
 -- @arg   setCount     count number of fields to write
 -- @arg   removeCount  count number of fields to delete
 -- @arg   field…       text  name, JSON (setCount times), names to delete, then of each of these fields the SHA-1 it must have
@@ -24,6 +25,7 @@
 -- @reply [0, now, lock]                           the lock is another's by now
 -- @reply [0, now, conflict, name…]                these fields were changed by somebody else
 --- @include clock
+--- @include fields
 --- @include meta
 --- @include index
 local now = now_ms()
@@ -32,12 +34,10 @@ if late then
   return late
 end
 local token, id, idle = ARGV[2], ARGV[3], tonumber(ARGV[4])
-local stored = redis.call('HMGET', KEYS[1], 'meta', 'user')
-local meta = stored[1] and parse_meta(stored[1])
+local meta, former = read_meta(KEYS[1])
 if not meta then
   return { 0, now, 'gone' }
 end
-local former = stored[2] or ''
 if has_token(meta.tokens, token) then
   return { 1, now, meta.version, meta.deadline }
 end
@@ -48,14 +48,14 @@ if ARGV[8] ~= '' then
   end
   user_key = KEYS[5]
 end
-local set_count, remove_count = tonumber(ARGV[10]), tonumber(ARGV[11])
-local first_removed = 12 + 2 * set_count
+local is_small, set_count, remove_count = ARGV[10] == '1', tonumber(ARGV[11]), tonumber(ARGV[12])
+local first_removed = 13 + 2 * set_count
 local first_expected = first_removed + remove_count
 if ARGV[first_expected] then
   local conflicts = {}
   for i = 1, set_count + remove_count do
-    local name = i <= set_count and ARGV[10 + 2 * i] or ARGV[first_removed + i - set_count - 1]
-    local value = redis.call('HGET', KEYS[1], name)
+    local name = i <= set_count and ARGV[11 + 2 * i] or ARGV[first_removed + i - set_count - 1]
+    local value = read_text(KEYS[1], name)
     if (value and redis.sha1hex(value) or '') ~= ARGV[first_expected + i - 1] then
       conflicts[#conflicts + 1] = name
     end
@@ -69,26 +69,37 @@ if idle <= 0 then
   end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5])
   return { 1, now, meta.version + 1, now, former }
 end
-call_in_chunks('HSET', KEYS[1], ARGV, 12, first_removed - 1)
-call_in_chunks('HDEL', KEYS[1], ARGV, first_removed, first_expected - 1)
-if ARGV[6] == '-' then
-  redis.call('HDEL', KEYS[1], 'cookie')
-elseif ARGV[6] ~= '' then
-  redis.call('HSET', KEYS[1], 'cookie', ARGV[6])
-end
-if ARGV[7] ~= former then
-  if ARGV[7] == '' then
-    redis.call('HDEL', KEYS[1], 'user')
-  else
-    redis.call('HSET', KEYS[1], 'user', ARGV[7])
-  end
-end
-if ARGV[9] ~= '' then
-  redis.call('HSET', KEYS[1], 'about', ARGV[9])
-end
 meta.version = meta.version + 1
 meta.deadline = deadline_after(now, idle, meta.absolute)
-redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
+local list, removed, counts = {}, {}, {}
+local pieces = add_meta(list, meta)
+if pieces < meta.pieces then
+  counts.meta = pieces
+end
+for i = 13, first_removed - 1, 2 do
+  counts[ARGV[i]] = add_text(list, ARGV[i], ARGV[i + 1], is_small)
+end
+for i = first_removed, first_expected - 1 do
+  removed[#removed + 1] = ARGV[i]
+  counts[ARGV[i]] = 1
+end
+if ARGV[6] == '-' then
+  removed[#removed + 1] = 'cookie'
+  counts.cookie = 1
+elseif ARGV[6] ~= '' then
+  counts.cookie = add_text(list, 'cookie', ARGV[6], is_small)
+end
+if ARGV[7] == '' and former ~= '' then
+  removed[#removed + 1] = 'user'
+elseif ARGV[7] ~= former then
+  add_text(list, 'user', ARGV[7], false)
+end
+if ARGV[9] ~= '' then
+  counts.about = add_text(list, 'about', ARGV[9], is_small)
+end
+call_in_chunks('HSET', KEYS[1], list, 1, #list)
+call_in_chunks('HDEL', KEYS[1], removed, 1, #removed)
+remove_rests(KEYS[1], counts)
 set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
 if user_key then
   index_user(user_key, id, meta.deadline, now)

@@ -9,14 +9,16 @@
 -- @arg   id           text  member of the indexes
 -- @arg   idleMs       ms    1 …
 -- @arg   absoluteMs   ms    longest life, 0: no limit
--- @arg   cookie       json  the cookie's attributes, empty: none
+-- @arg   cookie       text  the cookie's attributes, empty: none
 -- @arg   user         text  whose session it is, empty: nobody's
 -- @arg   about        json  where the user came from, empty: not told
+-- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
 -- @arg   field…       text  name, JSON, name, JSON …
 -- @reply [1, now, version, deadline, expired…]  created, or created before by the same token
 -- @reply [0, now, taken]                        the id is in use
 -- @reply [0, now, ended]                        the id was in use a moment ago
 --- @include clock
+--- @include fields
 --- @include meta
 --- @include index
 local now = now_ms()
@@ -24,10 +26,9 @@ local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
-local token, id = ARGV[2], ARGV[3]
-local existing = redis.call('HGET', KEYS[1], 'meta')
-if existing then
-  local meta = parse_meta(existing)
+local token, id, is_small = ARGV[2], ARGV[3], ARGV[9] == '1'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local meta = read_meta(KEYS[1])
   if meta and has_token(meta.tokens, token) then
     return { 1, now, meta.version, meta.deadline }
   end
@@ -42,17 +43,19 @@ if absolute > 0 then
 end
 local meta = { created = now, version = 1, absolute = absolute, seen = now, tokens = ' ' .. token }
 meta.deadline = deadline_after(now, tonumber(ARGV[4]), absolute)
-redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
-call_in_chunks('HSET', KEYS[1], ARGV, 9, #ARGV)
+local list = {}
+add_meta(list, meta)
 if ARGV[6] ~= '' then
-  redis.call('HSET', KEYS[1], 'cookie', ARGV[6])
+  add_text(list, 'cookie', ARGV[6], is_small)
 end
 if ARGV[7] ~= '' then
-  redis.call('HSET', KEYS[1], 'user', ARGV[7])
+  add_text(list, 'user', ARGV[7], false)
 end
 if ARGV[8] ~= '' then
-  redis.call('HSET', KEYS[1], 'about', ARGV[8])
+  add_text(list, 'about', ARGV[8], is_small)
 end
+add_texts(list, ARGV, 10, #ARGV, is_small)
+call_in_chunks('HSET', KEYS[1], list, 1, #list)
 set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
 if KEYS[4] then
   index_user(KEYS[4], id, meta.deadline, now)

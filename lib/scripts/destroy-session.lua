@@ -9,6 +9,7 @@
 -- @reply [1, now, user]  destroyed, now or by the same command before; user is empty when it was nobody's
 -- @reply [0, now, gone]  there was none
 --- @include clock
+--- @include fields
 --- @include meta
 --- @include index
 local now = now_ms()
@@ -16,10 +17,8 @@ local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
-local stored = redis.call('HMGET', KEYS[1], 'meta', 'user')
-if stored[1] then
-  local meta = parse_meta(stored[1])
-  local user = stored[2] or ''
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local meta, user = read_meta(KEYS[1])
   end_session(KEYS[1], KEYS[2], KEYS[3], ARGV[2], meta and meta.tokens or '', user, ARGV[3])
   return { 1, now, user }
 end

@@ -10,12 +10,14 @@
 -- @arg   idleMs       ms    0 or less: the session ends
 -- @arg   tombstoneMs  ms    how long an ended session's id stays unusable
 -- @arg   absoluteMs   ms    longest life of a session that is new here, 0: no limit
--- @arg   cookie       json  the cookie's attributes, empty: none
+-- @arg   cookie       text  the cookie's attributes, empty: none
 -- @arg   user         text  whose session it is, empty: nobody's
+-- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
 -- @arg   field…       text  name, JSON, name, JSON …
 -- @reply [1, now, version, deadline, formerUser]  stored
 -- @reply [1, now, version, deadline]              stored before by the same token
 --- @include clock
+--- @include fields
 --- @include meta
 --- @include index
 local now = now_ms()
@@ -24,9 +26,8 @@ if late then
   return late
 end
 local token, id, idle, absolute = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6])
-local stored = redis.call('HMGET', KEYS[1], 'meta', 'user')
-local meta = stored[1] and parse_meta(stored[1])
-local former = stored[2] or ''
+local meta, former = read_meta(KEYS[1])
+local is_small = ARGV[9] == '1'
 if meta and has_token(meta.tokens, token) then
   return { 1, now, meta.version, meta.deadline }
 end
@@ -45,14 +46,16 @@ end
 meta.version = meta.version + 1
 meta.deadline = deadline_after(now, idle, meta.absolute)
 redis.call('DEL', KEYS[1], KEYS[3])
-redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
-call_in_chunks('HSET', KEYS[1], ARGV, 9, #ARGV)
+local list = {}
+add_meta(list, meta)
 if ARGV[7] ~= '' then
-  redis.call('HSET', KEYS[1], 'cookie', ARGV[7])
+  add_text(list, 'cookie', ARGV[7], is_small)
 end
 if ARGV[8] ~= '' then
-  redis.call('HSET', KEYS[1], 'user', ARGV[8])
+  add_text(list, 'user', ARGV[8], false)
 end
+add_texts(list, ARGV, 10, #ARGV, is_small)
+call_in_chunks('HSET', KEYS[1], list, 1, #list)
 set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
 if KEYS[4] then
   index_user(KEYS[4], id, meta.deadline, now)

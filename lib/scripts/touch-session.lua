@@ -9,6 +9,7 @@
 -- @reply [1, now, version, deadline]  touched
 -- @reply [0, now, gone]               there is no such session any more
 --- @include clock
+--- @include fields
 --- @include meta
 --- @include index
 local now = now_ms()
@@ -16,8 +17,7 @@ local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
-local text = redis.call('HGET', KEYS[1], 'meta')
-local meta = text and parse_meta(text)
+local meta = read_meta(KEYS[1])
 if not meta then
   return { 0, now, 'gone' }
 end
@@ -25,7 +25,12 @@ local deadline = deadline_after(now, tonumber(ARGV[3]), meta.absolute)
 if deadline > meta.deadline then
   meta.deadline = deadline
   meta.seen = now
-  redis.call('HSET', KEYS[1], 'meta', format_meta(meta))
+  local list = {}
+  local pieces = add_meta(list, meta)
+  redis.call('HSET', KEYS[1], unpack(list))
+  if pieces < meta.pieces then
+    remove_rests(KEYS[1], { meta = pieces })
+  end
   set_deadline(KEYS[1], KEYS[2], ARGV[2], deadline)
   if KEYS[3] then
     index_user(KEYS[3], ARGV[2], deadline, now)

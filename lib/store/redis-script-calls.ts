@@ -12,8 +12,8 @@ export class RedisScriptCalls {
   constructor(private readonly link: SessionLink) {}
 
   /** A script that changes one session. */
-  async change(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<SessionReply> {
-    return sessionReply(script, await this.run(script, keys, args));
+  change(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<SessionReply> {
+    return this.run(script, keys, args).then((reply) => sessionReply(script, reply));
   }
 
   /** A script that replies with a number. */

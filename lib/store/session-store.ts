@@ -47,6 +47,8 @@ export class SessionStore extends session.Store {
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): void;
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): Promise<void> | void {
     const running = this.saving.get(data);
+    // An application's own `set` may have changed the session since `pending` looked at it.
+    if (this.isSetReplaced()) this.writer.forget();
     // Two saves of one session object: the second writes what has changed since the first.
     const result = running ? running.then(() => this.writer.save(sid, data)) : this.writer.save(sid, data);
     if (result) {
@@ -145,11 +147,16 @@ export class SessionStore extends session.Store {
     void answer(this.giveUp(sid, graceMs), callback);
   }
 
-  private async fetch(sid: string, signal?: () => AbortSignal): Promise<session.SessionData | undefined> {
-    const stored = await this.repository.load(sid, signal);
-    const data = stored ? this.decode(stored) : undefined;
-    if (stored && data) this.writer.loaded(data, stored);
-    return data;
+  private fetch(sid: string, signal?: () => AbortSignal): Promise<session.SessionData | undefined> {
+    return this.repository.load(sid, signal).then((stored) => {
+      const data = stored ? this.decode(stored) : undefined;
+      if (stored && data) this.writer.loaded(data, stored);
+      return data;
+    });
+  }
+
+  private isSetReplaced(): boolean {
+    return Reflect.get(this, 'set') !== Reflect.get(SessionStore.prototype, 'set');
   }
 
   private async end(sid: string): Promise<void> {

@@ -49,6 +49,8 @@ export class SessionWriter {
   private readonly owners = new WeakMap<object, string>();
   /** Sessions found ended when they were to be stored: they are told once and asked for no more. */
   private readonly ended = new WeakSet<object>();
+  /** What `pending` has just made of a session that is to be saved at once. */
+  private prepared: { readonly data: object; readonly encoded: EncodedSession } | undefined;
 
   constructor(
     private readonly repository: SessionRepository,
@@ -72,18 +74,29 @@ export class SessionWriter {
     else this.owners.set(live, owner);
   }
 
-  /** What the end of the request has to write. Throws when a field cannot be stored. */
+  /**
+   * What the end of the request has to write. Throws when a field cannot be stored. When these are changes and they are saved
+   * before anything else runs, they are not serialised again.
+   */
   pending(data: object): PendingWrite {
     if (this.ended.has(data)) return 'nothing';
     const encoded = this.encode(data);
-    const baseline = this.baselines.get(data);
-    if (!baseline) return encoded.fields.size > 0 ? 'changes' : 'nothing';
-    if (!baseline.deltaOf(encoded).isEmpty) return 'changes';
-    return this.isTouchDue(baseline, encoded) ? 'touch' : 'nothing';
+    const needs = this.needsOf(data, encoded);
+    if (needs === 'changes') {
+      this.prepared = { data, encoded };
+      queueMicrotask(this.forget);
+    }
+    return needs;
   }
+
+  /** Forgets what `pending` has made: whatever runs from now on may change the session. */
+  readonly forget = (): void => {
+    this.prepared = undefined;
+  };
 
   /** Top-level fields that differ from what is stored. */
   changedFields(data: object): readonly string[] {
+    this.forget();
     const encoded = this.encode(data);
     const delta = this.baselines.get(data)?.deltaOf(encoded);
     return delta ? [...delta.set.keys(), ...delta.remove] : [...encoded.fields.keys()];
@@ -94,7 +107,7 @@ export class SessionWriter {
     if (this.ended.has(data)) return undefined;
     let encoded: EncodedSession;
     try {
-      encoded = this.encode(data);
+      encoded = this.takePrepared(data) ?? this.encode(data);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -191,6 +204,19 @@ export class SessionWriter {
     if (result.outcome === 'touched') this.baselines.set(data, baseline.touched(result));
   }
 
+  private needsOf(data: object, encoded: EncodedSession): PendingWrite {
+    const baseline = this.baselines.get(data);
+    if (!baseline) return encoded.fields.size > 0 ? 'changes' : 'nothing';
+    if (!baseline.deltaOf(encoded).isEmpty) return 'changes';
+    return this.isTouchDue(baseline, encoded) ? 'touch' : 'nothing';
+  }
+
+  private takePrepared(data: object): EncodedSession | undefined {
+    const { prepared } = this;
+    this.prepared = undefined;
+    return prepared?.data === data ? prepared.encoded : undefined;
+  }
+
   private encode(data: object): EncodedSession {
     const encoded = encodeSession(data);
     const { maxBytes } = this.settings;
@@ -207,11 +233,17 @@ export class SessionWriter {
     data: object,
     encoded: EncodedSession,
     formerUser: string | null,
-  ): Pick<SessionChange, 'userId' | 'idleTimeoutMs' | 'isSignIn' | 'about'> {
+  ): Pick<SessionChange, 'userId' | 'idleTimeoutMs' | 'isSignIn' | 'about' | 'length'> {
     const userId = this.userOf(data);
     const isSignIn = userId !== null && userId !== formerUser;
     const about = isSignIn && isLive(data) ? this.settings.describe?.(data.req) : undefined;
-    return { userId, isSignIn, about: about && JSON.stringify(about), idleTimeoutMs: this.idleTimeoutOf(encoded) };
+    return {
+      userId,
+      isSignIn,
+      about: about && JSON.stringify(about),
+      length: encoded.length,
+      idleTimeoutMs: this.idleTimeoutOf(encoded),
+    };
   }
 
   /** A session whose cookie has a life of its own (remember me) lives by that. */

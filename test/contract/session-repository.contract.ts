@@ -21,7 +21,9 @@ export function change(
 ): SessionChange {
   const { set = {}, ...rest } = values;
   const texts = new Map(Object.entries(set).map(([name, value]) => [name, JSON.stringify(value)]));
-  return { remove: [], cookie: undefined, userId: null, isSignIn: false, idleTimeoutMs: HOUR_MS, ...rest, set: texts };
+  const length = [...texts].reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+  const nothing = { remove: [], cookie: undefined, userId: null, isSignIn: false, idleTimeoutMs: HOUR_MS };
+  return { ...nothing, length, ...rest, set: texts };
 }
 
 async function eventually(condition: () => Promise<boolean>): Promise<void> {

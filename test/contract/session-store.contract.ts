@@ -257,6 +257,59 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       await eager.touch(id, next);
     });
 
+    it('serialises what is pending once for a save at once, and anew for any later one', async () => {
+      const id = sid();
+      let serialised = 0;
+      const counted = (value: number) => ({ value, toJSON: () => ((serialised += 1), { value }) });
+      const valueOf = async () => ((await get(id))?.['field'] as { value: number } | undefined)?.value;
+      const live = await request(id);
+      live['field'] = counted(1);
+      expect(store.pending(live)).toBe('changes');
+      await store.set(id, live);
+      expect([serialised, await valueOf()]).toEqual([1, 1]);
+
+      live['field'] = counted(2);
+      expect(store.pending(live)).toBe('changes');
+      await Promise.resolve();
+      live['field'] = counted(3);
+      await store.set(id, live);
+      expect(await valueOf()).toBe(3);
+
+      live['field'] = counted(4);
+      const first = store.set(id, live);
+      live['field'] = counted(5);
+      expect(store.pending(live)).toBe('changes');
+      const second = store.set(id, live);
+      live['field'] = counted(6);
+      await Promise.all([first, second]);
+      expect(await valueOf()).toBe(6);
+    });
+
+    it('stores what a set of the application adds to a session on the way', async () => {
+      class StampingStore extends SessionStore {
+        override set(sid: string, data: object): Promise<void>;
+        override set(sid: string, data: object, callback?: (error?: unknown) => void): Promise<void> | void {
+          Object.assign(data, { stamp: 1 });
+          if (!callback) return super.set(sid, data);
+          super.set(sid, data, callback);
+        }
+      }
+      const settings = {
+        idleTimeoutMs: 3_600_000,
+        touchIntervalMs: 60_000,
+        absoluteTimeoutMs: null,
+        maxBytes: 100_000,
+      };
+      const repository = subject.open({ application });
+      const stamping = new StampingStore(repository, { ...settings, conflict: 'merge', userLimit: null });
+      const id = sid();
+      const live = await request(id, stamping);
+      live['field'] = 1;
+      expect(stamping.pending(live)).toBe('changes');
+      await stamping.set(id, live);
+      expect(await get(id)).toMatchObject({ field: 1, stamp: 1 });
+    });
+
     it('two saves of one session object write the later state, in order', async () => {
       const id = sid();
       const live = await request(id);

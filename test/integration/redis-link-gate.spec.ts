@@ -50,10 +50,7 @@ describe('a link to one server', () => {
     expect(await get(link, 'none')).toBeNull();
     await server.cli('HSET', 'h', 'field', 'ä', '__proto__', 'x');
     const hash = await link.execute({ run: 'hgetall', keys: ['h'], args: [] });
-    expect(Object.entries(hash as object)).toEqual([
-      ['field', 'ä'],
-      ['__proto__', 'x'],
-    ]);
+    expect(hash).toEqual(['field', 'ä', '__proto__', 'x']);
     const binary = Buffer.from([0, 255, 13, 10]);
     await link.execute({ run: PUT, keys: ['b'], args: [binary] });
     expect(await server.cli('STRLEN', 'b')).toBe(4);

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
 import { FAULT_APPLICATION } from './fault-app.protocol.js';
+import { parseStoredSession } from '../../lib/store/redis-session.record.js';
 import type { SessionLedger } from './checker.js';
 
 /** Top-level fields of a session as they are stored. */
@@ -54,9 +55,8 @@ export function sidOf(cookie: string): string {
 }
 
 function ourFields(hash: Record<string, string>): SessionTruth | null {
-  if (hash['meta'] === undefined) return null;
-  const fields = Object.entries(hash).filter(([name]) => name.startsWith('d:'));
-  return Object.fromEntries(fields.map(([name, json]) => [name.slice(2), JSON.parse(json) as unknown]));
+  const stored = parseStoredSession('', Object.entries(hash).flat(), 0);
+  return stored && Object.fromEntries([...stored.fields].map(([name, json]) => [name, JSON.parse(json) as unknown]));
 }
 
 function peerFields(json: string | null): SessionTruth | null {

@@ -1,4 +1,5 @@
---- meta: the hash field that says what a session is: `format created deadline version absolute seen [token…]`.
+--- meta: the text that says what a session is: `format created seen life longest version [token…]`: when it was created, and after
+--- that by how much it was last stored or touched, from then on how long it lives, and how long it may live since its creation.
 --- `rotated ` before it: the id was given up for another one; the session can be read for its grace and no more.
 
 local FORMAT = 1
@@ -7,24 +8,43 @@ local MAX_TOKENS = 16
 local TOKEN_LIFE_MS = 60000
 
 local function parse_meta(text)
-  local created, deadline, version, absolute, seen, tokens =
-    string.match(text, '^1 (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
+  local created, seen, life, longest, version, tokens =
+    string.match(text, '^1 (%d+) (%-?%d+) (%-?%d+) (%d+) (%d+)(.*)$')
   if not created then
     return nil
   end
+  created, longest = tonumber(created), tonumber(longest)
+  seen = created + tonumber(seen)
   return {
-    created = tonumber(created),
-    deadline = tonumber(deadline),
+    created = created,
+    seen = seen,
+    deadline = seen + tonumber(life),
+    absolute = longest > 0 and created + longest or 0,
     version = tonumber(version),
-    absolute = tonumber(absolute),
-    seen = tonumber(seen),
     tokens = tokens,
   }
 end
 
-local function format_meta(meta)
-  return string.format('%d %.0f %.0f %.0f %.0f %.0f%s', FORMAT, meta.created, meta.deadline, meta.version, meta.absolute,
-    meta.seen, meta.tokens)
+--- What a session is, nil for one that is gone, rotated or of another format; and whose it is.
+local function read_meta(key)
+  -- The tokens are as many as four pieces can hold.
+  local stored = redis.call('HMGET', key, 'user', 'meta', '1meta', '2meta', '3meta')
+  if not stored[2] then
+    return nil, ''
+  end
+  local meta = parse_meta(stored[2] .. (stored[3] or '') .. (stored[4] or '') .. (stored[5] or ''))
+  if meta then
+    meta.pieces = stored[5] and 4 or stored[4] and 3 or stored[3] and 2 or 1
+  end
+  return meta, stored[1] or ''
+end
+
+--- Adds a session's meta to what is to be stored; replies with the number of its pieces.
+local function add_meta(list, meta)
+  local longest = meta.absolute > 0 and meta.absolute - meta.created or 0
+  local text = string.format('%d %.0f %.0f %.0f %.0f %.0f%s', FORMAT, meta.created, meta.seen - meta.created,
+    meta.deadline - meta.seen, longest, meta.version, meta.tokens)
+  return add_text(list, 'meta', text, true)
 end
 
 --- Whether this very change has been applied already: an unanswered command is sent again.
@@ -50,13 +70,4 @@ local function deadline_after(now, idle, absolute)
     return absolute
   end
   return deadline
-end
-
---- Lua can unpack some thousand values at once and no more.
-local CHUNK = 1000
-
-local function call_in_chunks(command, key, values, first, last)
-  for from = first, last, CHUNK do
-    redis.call(command, key, unpack(values, from, math.min(from + CHUNK - 1, last)))
-  end
 end
