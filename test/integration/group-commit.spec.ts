@@ -55,6 +55,7 @@ it('counts the absence of a replica from when it was seen last, also when it was
   const attachedAt = performance.now();
   await replica.cli('REPLICAOF', primary.host, String(primary.port));
   await pollUntil('the replica is connected', isConnected, { intervalMs: 5 });
+  await read();
   // It may be promoted the moment that it goes.
   await replica.cli('REPLICAOF', 'NO', 'ONE');
   claims.length = 0;
