@@ -59,7 +59,6 @@ export const COMMAND_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'CLIENT PAUSE ALL for 700 ms',
-    topology: { downAfterMs: 3_000 },
     fault: async (lab) => {
       await lab.primary.cli('CLIENT', 'PAUSE', '700', 'ALL');
       await lab.sleep(1_500);

@@ -27,7 +27,6 @@ const FAULTS: readonly NetworkFault[] = [
   },
   {
     name: 'the primary isolated for 700 ms',
-    topology: { downAfterMs: 3_000 },
     fault: (lab) => cutFor(lab, 700, () => lab.network.isolate(lab.hosts('n1'))),
     expect: { failover: false },
   },

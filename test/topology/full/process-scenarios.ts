@@ -25,13 +25,12 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'restart before down-after, with persistence',
-    topology: { persistence: true, downAfterMs: 3_000 },
+    topology: { persistence: true },
     fault: (lab) => lab.primary.restart(),
     expect: { failover: false },
   },
   {
     name: 'restart before down-after, without persistence (cannot be saved)',
-    topology: { downAfterMs: 3_000 },
     fault: async (lab) => {
       await lab.primary.restart();
       await lab.sleep(1_000);
@@ -45,13 +44,11 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'a blip of 1.2 s',
-    topology: { downAfterMs: 5_000 },
     fault: (lab) => freezeFor(lab, 1_200),
     expect: { failover: false },
   },
   {
     name: 'five blips of 300 ms',
-    topology: { downAfterMs: 5_000 },
     fault: async (lab) => {
       for (let blip = 0; blip < 5; blip++) {
         await freezeFor(lab, 300);
