@@ -77,6 +77,7 @@ export class NearCacheRepository implements SessionRepository {
   }
 
   async clear(): Promise<number> {
+    this.cache.flush();
     try {
       return await this.place.clear();
     } finally {
