@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SessionLink } from '../../lib/core/session-link.js';
 import { RedisSessionStore } from '../../lib/index.js';
 import type { SessionRedisOptions } from '../../lib/index.js';
@@ -110,9 +110,9 @@ describe('where the server cannot tell of changes', () => {
     await pollUntil('it is refused', () => reasons.length > 0, { intervalMs: 5 });
     expect(reasons).toEqual([expect.stringMatching(reason)]);
     expect(near.cache.status()).toMatchObject({ state: 'off', reason: reasons[0], entries: 0 });
-    const again = new Promise((resolve) => link.on('ready', resolve));
+    const refuse = vi.spyOn(near.cache, 'onRefused');
     await server.cli('client', 'kill', 'type', 'normal', 'user', 'portal');
-    await again;
+    await pollUntil('it is refused again', () => refuse.mock.calls.length > 0, { intervalMs: 5 });
     for (let read = 0; read < 3; read++) expect((await near.load(sid))?.fields.get('n')).toBe('1');
     expect(near.cache.status()).toMatchObject({ state: 'off', hits: 0 });
     expect(reasons).toHaveLength(1);

@@ -23,6 +23,8 @@ export interface TamperedLink extends SessionLink {
   isSilent: boolean;
   /** Added to Redis's clock. */
   aheadMs: number;
+  /** Told which keys are heard to have changed, and `null` when any of them may have; after the cache itself. */
+  onHeard: ((keys: readonly string[] | null) => void) | undefined;
   /** Instead of its answer the next change gets this error, though it was made. */
   failure: Error | undefined;
 }
@@ -34,6 +36,7 @@ export function tamper(link: SessionLink): TamperedLink {
     isDeaf: false,
     isSilent: false,
     aheadMs: 0,
+    onHeard: undefined as TamperedLink['onHeard'],
     failure: undefined as Error | undefined,
     holdAnswers: () => void (isHolding = true),
     releaseAnswers(count = Infinity) {
@@ -54,11 +57,19 @@ export function tamper(link: SessionLink): TamperedLink {
     watch(request: KeyWatchRequest): KeyWatch {
       const { listener } = request;
       const tampered: KeyListener = {
-        onStart: () => listener.onStart(),
-        onStop: () => listener.onStop(),
+        onStart: () => {
+          listener.onStart();
+          own.onHeard?.(null);
+        },
+        onStop: () => {
+          listener.onStop();
+          own.onHeard?.(null);
+        },
         onRefused: (reason) => listener.onRefused(reason),
         onChange: (keys) => {
-          if (!own.isDeaf || keys === null) listener.onChange(keys);
+          if (own.isDeaf && keys !== null) return;
+          listener.onChange(keys);
+          own.onHeard?.(keys);
         },
       };
       const watch = link.watch({ ...request, listener: tampered });
