@@ -28,7 +28,6 @@ const REMEDY = 'or leave `nearCache` out';
  */
 export class InvalidationFeed implements KeyWatch {
   readonly #listener: KeyListener;
-  #node: PrimaryNode | null = null;
   #connection: RedisConnection | null = null;
   #isTelling = false;
   #provenAt = -Infinity;
@@ -46,18 +45,12 @@ export class InvalidationFeed implements KeyWatch {
   follow(node: PrimaryNode): void {
     this.leave();
     this.#listener.onChange(null);
-    this.#node = node;
     void this.#open(node);
   }
 
   /** None is in use any more. */
   leave(): void {
-    this.#node = null;
     this.#stop('the primary is not in use any more');
-  }
-
-  close(): void {
-    this.leave();
   }
 
   async #open(node: PrimaryNode): Promise<void> {
@@ -65,7 +58,7 @@ export class InvalidationFeed implements KeyWatch {
     const connection = new RedisConnection(node.choice.address, { ...options, node: { ...options.node, protocol: 2 } });
     this.#connection = connection;
     connection.onInvalidation((keys) => {
-      if (this.#connection === connection) this.#listener.onChange(keys && keys.map(String));
+      if (this.#connection === connection) this.#listener.onChange(keys?.map(String) ?? null);
     });
     connection.onLost(({ reason }) => {
       if (this.#connection !== connection) return;

@@ -149,7 +149,7 @@ export class RedisLink implements SessionLink {
     this.#reads.stop();
     this.#writes.stop();
     this.#journal.closed();
-    this.#feed?.close();
+    this.#feed?.leave();
     this.#keeper.close();
   }
 

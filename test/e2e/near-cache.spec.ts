@@ -1,7 +1,10 @@
 import { Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CurrentSession, SessionAccess, SessionModule, SessionService } from '../../lib/index.js';
 import type { LiveSession, SessionModuleOptions } from '../../lib/index.js';
+import { SessionHealthIndicator, SessionHealthModule } from '../../lib/health/index.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';
 import { PLATFORMS, startHttpApp, type HttpApp, type Platform } from '../support/http-app.js';
@@ -206,6 +209,41 @@ describe.each(PLATFORMS)('an application with a near cache, on %s', (platform) =
     const before = await loadsInRedis();
     expect((await send(app, 'get', '/newest', cookie)).json).toEqual({ n: 0 });
     expect(await loadsInRedis()).toBe(before + 1);
+  });
+});
+
+describe('the health check of an application with a near cache', () => {
+  it('counts it, and is as well as before when it is off; what the server wrote is not told', async () => {
+    const admin = server.connect();
+    await admin.call('acl', 'setuser', 'portal', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking');
+    try {
+      const redis = { host: server.host, port: server.port };
+      const healthWith = async (options: object, state: string): Promise<Record<string, unknown>> => {
+        const app = await startHttpApp({
+          modules: [
+            SessionModule.forRoot({
+              application: 'near-health',
+              secret: 'a secret',
+              redis: { ...redis, ...options },
+              nearCache: true,
+            }),
+            TerminusModule as unknown as DynamicModule,
+            SessionHealthModule as unknown as DynamicModule,
+          ],
+        });
+        await pollUntil(`it is ${state}`, () => statusOf(app)?.state === state, { intervalMs: 5 });
+        return (await app.app.get(SessionHealthIndicator, { strict: false }).isHealthy('sessions')).sessions;
+      };
+      const counts = { entries: 0, bytes: 0, hits: 0, misses: 0 };
+      const serving = await healthWith({}, 'serving');
+      expect(serving).toMatchObject({ status: 'up', nearCache: { state: 'serving', ...counts } });
+      const off = await healthWith({ username: 'portal', password: 'secret' }, 'off');
+      expect(off).toMatchObject({ status: 'up', degraded: false, nearCache: { state: 'off', ...counts } });
+      expect(JSON.stringify(off)).not.toContain('NOPERM');
+    } finally {
+      await admin.call('acl', 'deluser', 'portal');
+      admin.disconnect();
+    }
   });
 });
 
