@@ -21,7 +21,7 @@ export class NearCacheRepository implements SessionRepository {
     readonly cache: NearCache,
   ) {}
 
-  async load(sid: string, signal?: AbortSignal): Promise<StoredSession | null> {
+  async load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
     const { id } = storedId(sid, 1);
     const known = this.cache.find(id);
     if (known) return known;
