@@ -48,6 +48,7 @@ export type {
   RedisSessionStoreOptions,
   SessionCookieOptions,
   SessionModuleOptions,
+  SessionNearCacheOptions,
   SessionRequestCookieOptions,
   SessionStoreOptions,
   SessionUserLimitOptions,
@@ -60,4 +61,5 @@ export { SessionService } from './session.service.js';
 export type { RegenerateOptions, SessionSummary, SignOutOptions } from './session.service.js';
 export type { SessionStoreCallback } from './store/callback.js';
 export { RedisSessionStore } from './store/redis-session.store.js';
+export type { SessionNearCacheStatus } from './store/session-repository.js';
 export { SessionStore } from './store/session-store.js';

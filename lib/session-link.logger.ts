@@ -21,4 +21,7 @@ export function logLinkEvents(link: SessionLink, logger: Pick<LoggerService, 'lo
   link.on('recovered', ({ primary }) => {
     logger.log(`Redis primary ${primary} has a replica again`);
   });
+  link.on('nearCacheOff', ({ reason }) => {
+    logger.warn(`The near cache is off: ${reason}`);
+  });
 }

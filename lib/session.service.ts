@@ -9,7 +9,7 @@ import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
 import { SessionEvents } from './session.events.js';
 import { promised } from './store/callback.js';
-import type { SessionRepository } from './store/session-repository.js';
+import type { SessionNearCacheStatus, SessionRepository } from './store/session-repository.js';
 
 /** One session of a user, for him or an administrator to see. @public */
 export interface SessionSummary {
@@ -160,11 +160,16 @@ export class SessionService {
     return this.link?.status() ?? null;
   }
 
+  /** Where the near cache stands, with its counts; answers at once, asks nobody. `null` without the option `nearCache`. */
+  nearCache(): SessionNearCacheStatus | null {
+    return this.repository?.cache?.status() ?? null;
+  }
+
   /**
    * Subscribes to an event of the connection to Redis, for logs and metrics of the application's own; returns the way to
    * unsubscribe. Nothing ever happens when sessions live in this process or in the application's own `store`.
    *
-   * @param event - `ready`, `lost`, `failover`, `degraded` or `recovered`
+   * @param event - `ready`, `lost`, `failover`, `degraded`, `recovered` or `nearCacheOff`
    * @param listener - gets the event's payload; must not throw
    */
   onLink<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {

@@ -7,7 +7,7 @@ import { logIn, runInSequence, runLoad } from './load.js';
 import type { Cell, CellGroup, HttpPlan } from './plan.js';
 import { groupsOf } from './plan.js';
 import type { ServerProcess } from './server-process.js';
-import { startServer, VariantMissingError } from './server-process.js';
+import { startServer } from './server-process.js';
 import type { BenchServers, ServerPlace } from './servers.js';
 import type { Variant } from './variants.js';
 
@@ -49,7 +49,6 @@ export interface ExactSample {
 export interface HttpResults {
   readonly samples: readonly HttpSample[];
   readonly exact: readonly ExactSample[];
-  readonly skipped: readonly { readonly variant: string; readonly reason: string }[];
 }
 
 interface Context {
@@ -58,7 +57,6 @@ interface Context {
   readonly profileDirectory: string | undefined;
   readonly samples: HttpSample[];
   readonly exact: ExactSample[];
-  readonly skipped: Map<string, string>;
   /** What a variant sends itself for an operation; `INFO` counts what its scripts do as well. */
   readonly sentNames: Map<string, Set<string>>;
 }
@@ -84,7 +82,6 @@ export async function runHttpBench(options: {
     profileDirectory,
     samples: [],
     exact: [],
-    skipped: new Map(),
     sentNames: new Map(),
   };
   for (let round = 0; round < plan.rounds; round += 1) {
@@ -92,7 +89,6 @@ export async function runHttpBench(options: {
       // Another one goes first each round, so that no drift of the machine favours anybody.
       for (const variant of rotated(variants, round)) {
         if (group.isDelayed && variant.uses === 'nothing') continue;
-        if (context.skipped.has(variant.name)) continue;
         progress(
           `round ${round + 1}/${plan.rounds}  ${group.bytes / 1_024} KB${group.isDelayed ? ' +5 ms' : ''}  ${variant.label}`,
         );
@@ -100,21 +96,13 @@ export async function runHttpBench(options: {
       }
     }
   }
-  const skipped = [...context.skipped].map(([variant, reason]) => ({ variant, reason }));
-  return { samples: context.samples, exact: context.exact, skipped };
+  return { samples: context.samples, exact: context.exact };
 }
 
 async function measureGroup(context: Context, variant: Variant, group: CellGroup, round: number): Promise<void> {
   const place = context.servers.placeOf(variant, group.isDelayed);
   await place.meter.flush();
-  let server: ServerProcess;
-  try {
-    server = await startServer({ variant: variant.name, redis: place.target });
-  } catch (error) {
-    if (!(error instanceof VariantMissingError) || variant.mayBeMissing !== true) throw error;
-    context.skipped.set(variant.name, error.message);
-    return;
-  }
+  const server = await startServer({ variant: variant.name, redis: place.target });
   try {
     const connections = Math.max(...group.cells.map((cell) => cell.connections));
     const cookies = await logIn(server.origin, connections, group.bytes);

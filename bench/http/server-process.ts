@@ -13,9 +13,6 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** The variant cannot run: its feature is not in this build. */
-export class VariantMissingError extends Error {}
-
 const SERVER_CORE = 0;
 const SERVER = fileURLToPath(new URL('server.ts', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
@@ -24,7 +21,7 @@ const START_TIMEOUT_MS = 20_000;
  * Starts a fresh process on the server's core.
  *
  * @param options.isQuiet - what it printed is not shown: where it is meant to be in trouble
- * @throws VariantMissingError when it refuses to start
+ * @throws Error when it refuses to start
  */
 export async function startServer(settings: ServerSettings, { isQuiet = false } = {}): Promise<ServerProcess> {
   const child = spawnChild(process.execPath, ['--import', 'tsx/esm', SERVER, JSON.stringify(settings)], {
@@ -59,7 +56,7 @@ export async function startServer(settings: ServerSettings, { isQuiet = false } 
   };
 
   const started = await receive();
-  if (started.type === 'failed') throw new VariantMissingError(started.reason);
+  if (started.type === 'failed') throw new Error(`${settings.variant} does not start: ${started.reason}`);
   if (started.type !== 'ready') throw new Error(`unexpected ${started.type}`);
   return {
     origin: `http://127.0.0.1:${started.port}`,

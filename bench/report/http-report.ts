@@ -10,7 +10,6 @@ export function httpReport(results: HttpResults, rows: readonly SummaryRow[]): s
   for (const [title, cell] of cellsOf(rows)) blocks.push(`${title}\n${cellTable(cell)}`);
   if (results.exact.length > 0)
     blocks.push(`Per request, exactly (one connection, one request after the other)\n${exactTable(results.exact)}`);
-  for (const { variant, reason } of results.skipped) blocks.push(`SKIPPED ${variantNamed(variant).label}: ${reason}`);
   return blocks.join('\n\n');
 }
 

@@ -30,4 +30,6 @@ export interface SessionLinkEvents {
   readonly degraded: { readonly primary: string; readonly reason: string };
   /** A replica is back; changes are replicated again. */
   readonly recovered: { readonly primary: string };
+  /** The near cache is not used: the server, its ACL or the way to it does not allow it. Once; `reason` says what to do. */
+  readonly nearCacheOff: { readonly reason: string };
 }

@@ -1,3 +1,4 @@
+import type { KeyWatch, KeyWatchRequest } from './key-watch.js';
 import type { Script } from './script.js';
 import type { FailoverReport, SessionLinkEvents } from './session-link-events.js';
 
@@ -84,6 +85,11 @@ export interface SessionLink {
   inspect(timeoutMs: number): Promise<SessionLinkInspection>;
   /** Subscribes to a link event; returns the way to unsubscribe. */
   on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void;
+  /**
+   * Tells of every change of some keys on the primary in use, whoever makes it, until the link is closed; once for each link.
+   * Where that cannot be done the listener is told why, and the event `nearCacheOff` is emitted once.
+   */
+  watch(request: KeyWatchRequest): KeyWatch;
   /** Lets in-flight operations finish or fail by their deadline, then closes what the link opened. */
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { FailoverReport } from '../core/session-link-events.js';
+import type { SessionNearCacheStatus } from '../store/session-repository.js';
 import type { SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
 
 /**
@@ -31,6 +32,8 @@ export interface SessionHealthDetails {
   readonly sentinels?: SessionLinkInspection['sentinels'];
   /** `used_memory` and `maxmemory` of the primary, in bytes. */
   readonly memory?: { readonly usedBytes: number | null; readonly maxBytes: number | null };
+  /** The near cache and its counts; absent without one. Whether it serves does not make a check `degraded`. */
+  readonly nearCache?: Omit<SessionNearCacheStatus, 'reason'>;
   /** Operations that wait for a usable primary or for a replica now. */
   readonly waiting?: number;
   /** The last change of primary as this process saw it. */

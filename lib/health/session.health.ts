@@ -60,12 +60,20 @@ export class SessionHealthIndicator {
   ): Promise<SessionHealthResult<Key>> {
     const verdict = await this.judge(resolveSessionHealthOptions(options));
     const check = this.indicators.check(key);
-    const details = { ...verdict.details };
+    const details = { ...verdict.details, ...this.nearCache() };
     if (verdict.condition === 'down') {
       return check.down(details);
     }
     // Terminus 11 has no `degraded`: asked for, not assumed.
     return verdict.condition === 'degraded' && 'degraded' in check ? check.degraded(details) : check.up(details);
+  }
+
+  /** Without the reason for which it is off: that holds text of the server's. */
+  private nearCache(): Pick<SessionHealthDetails, 'nearCache'> {
+    const status = this.repository?.cache?.status();
+    if (!status) return {};
+    const { reason: _reason, ...nearCache } = status;
+    return { nearCache };
   }
 
   private judge(options: ResolvedSessionHealthOptions): Promise<SessionHealthVerdict> {

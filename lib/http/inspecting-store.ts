@@ -6,6 +6,7 @@ export interface InspectingStore extends Store {
   pending(session: object): 'nothing' | 'touch' | 'changes';
   rotate(sid: string, graceMs: number, callback: Done): void;
   changedFields(session: object): readonly string[];
+  forget(sid: string): void;
   setOwner(session: object, owner: string | undefined): void;
 }
 

@@ -153,6 +153,7 @@ export class RequestSession {
     const { request, store } = this;
     let data: Parameters<Store['createSession']>[1] | null | undefined;
     const call = (loaded: Done): void => {
+      if (isInspecting(store)) store.forget(session.id);
       store.get(session.id, (error, found) => {
         data = found;
         loaded((error ?? undefined) as Error | undefined);
@@ -177,10 +178,7 @@ export class RequestSession {
     });
   }
 
-  /**
-   * Writes what is still to be written. `undefined`: there is nothing and never was, so that nobody need wait. Rejects when it
-   * cannot be written.
-   */
+  /** Writes what is still to be written, or rejects. `undefined`: there is nothing and never was, so that nobody need wait. */
   settle(): Promise<void> | undefined {
     // One that is under way is shared, its failure too; what changed meanwhile is written after it.
     if (this.settling) return this.settling.then(() => this.settle());

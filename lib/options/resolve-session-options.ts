@@ -4,6 +4,7 @@ import { OptionFaults } from './option-faults.js';
 import { SESSION_NAME_HINTS, STORE_NAME_HINTS } from './option-names.js';
 import { describeKind, describeValue, isObject, peek } from './option-values.js';
 import { resolveCookieOptions } from './resolve-cookie-options.js';
+import { resolveNearCache } from './resolve-near-cache.js';
 import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
 import type { ResolvedSessionOptions, ResolvedStoreOptions } from './resolved-session.options.js';
@@ -106,8 +107,9 @@ function resolveLife(
   const conflict = given.conflict ?? SESSION_DEFAULTS.conflict;
   const maxBytes = given.maxBytes ?? SESSION_DEFAULTS.maxBytes;
   const { describe } = given;
+  const nearCache = resolveNearCache(given.nearCache, faults);
   const life = { application, idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs };
-  return { ...life, userId, describe, userLimit, conflict, maxBytes };
+  return { ...life, userId, describe, userLimit, conflict, maxBytes, nearCache };
 }
 
 function resolveUserLimit(given: unknown, faults: OptionFaults): UserLimit | null {
@@ -142,16 +144,19 @@ function checkPlace(given: GivenOptions, faults: OptionFaults): void {
       'maxSessionsPerUser',
       'conflict',
       'maxBytes',
+      'nearCache',
       'lockTimeoutMs',
     ] as const;
     for (const name of own) {
       if (given[name] !== undefined) faults.add(name, `${remedy}, or give redis instead of store.`);
     }
-  } else if (redis === undefined && !faults.has('store') && durability !== undefined && durability !== 'primary') {
-    faults.add(
-      'durability',
-      `cannot be '${durability}' without redis: sessions in this process have no replica. Give redis.`,
-    );
+  } else if (redis === undefined && !faults.has('store')) {
+    if (durability !== undefined && durability !== 'primary') {
+      const reason = 'sessions in this process have no replica';
+      faults.add('durability', `cannot be '${durability}' without redis: ${reason}. Give redis.`);
+    }
+    if (given.nearCache !== undefined && given.nearCache !== false)
+      faults.add('nearCache', 'needs redis: sessions in this process are near already. Give redis, or leave it out.');
   }
 }
 

@@ -2,7 +2,7 @@ import type { Store } from 'express-session';
 import type { SessionEventListener } from '../core/session-events.js';
 import type { UserLimit } from '../core/session-record.js';
 import type { ResolvedRedisOptions } from './redis.options.js';
-import type { SessionCookieOptions, SessionModuleOptions } from './session.options.js';
+import type { SessionCookieOptions, SessionModuleOptions, SessionNearCacheOptions } from './session.options.js';
 
 /** The cookie with its defaults in place. @internal */
 export interface ResolvedCookieOptions extends SessionCookieOptions {
@@ -12,6 +12,9 @@ export interface ResolvedCookieOptions extends SessionCookieOptions {
   readonly secure: boolean | 'auto';
   readonly sameSite: NonNullable<SessionCookieOptions['sameSite']>;
 }
+
+/** The near cache with its defaults in place. @internal */
+export type NearCacheOptions = { readonly [Name in keyof SessionNearCacheOptions]-?: number };
 
 /** What the module and the store alone have in common. @internal */
 interface ResolvedLifeOptions {
@@ -29,6 +32,8 @@ interface ResolvedLifeOptions {
   readonly conflict: 'merge' | 'reject';
   /** @unit bytes */
   readonly maxBytes: number;
+  /** `null`: there is none. */
+  readonly nearCache: NearCacheOptions | null;
 }
 
 /** Options of `RedisSessionStore`, checked, complete and frozen. @internal */

@@ -8,6 +8,7 @@ import { SESSION_LIMITS } from './session.defaults.js';
 
 const { applicationLength, minIdleTimeoutMs, maxLifeMs, minTimeoutMs, maxTimeoutMs } = SESSION_LIMITS;
 const { minBytes, maxBytes, maxSessionsPerUser } = SESSION_LIMITS;
+const { minNearCacheBytes, maxWaitingBytes: maxNearCacheBytes, minStalenessMs } = SESSION_LIMITS;
 
 /** RFC 6265: a cookie's name is a token of RFC 2616; the expression is that of the `cookie` package, which sets it. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -30,7 +31,15 @@ const common = {
   maxSessionsPerUser: z.unknown().optional(),
   conflict: oneOf(['merge', 'reject']).optional(),
   maxBytes: wholeNumber(minBytes, maxBytes, 'bytes').optional(),
+  nearCache: z.unknown().optional(),
 };
+
+/** The near cache. @internal */
+export const nearCacheSchema = z.strictObject({
+  maxBytes: wholeNumber(minNearCacheBytes, maxNearCacheBytes, 'bytes').optional(),
+  maxStalenessMs: milliseconds(minStalenessMs, maxTimeoutMs).optional(),
+  staleOnOutageMs: milliseconds(0, maxTimeoutMs).optional(),
+});
 
 /** How many sessions a user may have. @internal */
 export const userLimitSchema = z.strictObject({
@@ -60,6 +69,7 @@ export const sessionSchema = z.strictObject({
   maxSessionsPerUser: common.maxSessionsPerUser,
   conflict: common.conflict,
   maxBytes: common.maxBytes,
+  nearCache: common.nearCache,
   onUnavailable: oneOf(['reject', 'anonymous']).optional(),
   lockTimeoutMs: milliseconds(minTimeoutMs, maxTimeoutMs).optional(),
   forRoutes: list<NonNullable<SessionModuleOptions['forRoutes']>[number]>(

@@ -24,6 +24,14 @@ export const SESSION_DEFAULTS = Object.freeze({
   maxBytes: 4_194_304,
   /** Fields that different requests change all win; of one field the last. */
   conflict: 'merge',
+  nearCache: Object.freeze({
+    /** 32 MiB: some ten thousand sessions of a usual size, at the price of a few requests' worth of heap. */
+    maxBytes: 33_554_432,
+    /** A few times what a healthy server ever takes to answer; shorter than anybody takes to notice a logout that is late. */
+    maxStalenessMs: 2000,
+    /** Never: a user who is shown what was must be what the application wants. */
+    staleOnOutageMs: 0,
+  }),
   /** Spring Security's choice: the session used least recently goes. */
   evict: 'oldest',
   /** An honest error; an anonymous user would be asked to log in to a system that cannot remember him. */
@@ -93,4 +101,8 @@ export const SESSION_LIMITS = Object.freeze({
   /** 16 GiB. */
   maxWaitingBytes: 17_179_869_184,
   maxBuckets: 1024,
+  /** 1 MiB: below that a single large session may not fit. */
+  minNearCacheBytes: 1_048_576,
+  /** Four proofs in this time: below it they would be traffic of their own. */
+  minStalenessMs: 100,
 });

@@ -96,6 +96,42 @@ export interface SessionStoreOptions {
   readonly conflict?: 'merge' | 'reject' | undefined;
   /** Largest session, all fields together; a larger one is refused by an error. @defaultValue 4194304 @unit bytes @range 1024 … 67108864 */
   readonly maxBytes?: number | undefined;
+  /**
+   * Whether sessions are kept in this process, too, and read there without asking Redis for as long as nobody changes them.
+   * Needs `redis`, with connections of our own to Sentinel or one server. See docs/near-cache.md for what it promises.
+   *
+   * @defaultValue false
+   */
+  readonly nearCache?: boolean | SessionNearCacheOptions | undefined;
+}
+
+/** The near cache. @public */
+export interface SessionNearCacheOptions {
+  /**
+   * What it may take of this process's memory, by estimate; the sessions used least recently go first.
+   *
+   * @defaultValue 33554432 (32 MiB)
+   * @unit bytes
+   * @range 1048576 … 17179869184
+   */
+  readonly maxBytes?: number | undefined;
+  /**
+   * How old what is read from it can be at the most when word of changes does not arrive: without a proof of that time the
+   * cache is emptied and not asked.
+   *
+   * @defaultValue 2000
+   * @unit milliseconds
+   * @range 100 … 600000
+   */
+  readonly maxStalenessMs?: number | undefined;
+  /**
+   * How old it may be while no primary is usable; 0: then nothing is read from it.
+   *
+   * @defaultValue 0
+   * @unit milliseconds
+   * @range 0 … 600000
+   */
+  readonly staleOnOutageMs?: number | undefined;
 }
 
 /** What happens when a user signs in once more than he may. @public */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
+import type { KeyWatch, KeyWatchRequest } from '../core/key-watch.js';
 import type {
   LinkCommand,
   LinkCommandOptions,
@@ -123,6 +124,21 @@ export class ClientLink implements SessionLink {
 
   on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {
     return this.#journal.on(event, listener);
+  }
+
+  /** Refused: in a Cluster each slot would need a watch of its own, and of a given client nobody sees when it reconnects. */
+  watch({ listener }: KeyWatchRequest): KeyWatch {
+    const reason =
+      this.parts.mode === 'cluster' || isCluster(this.parts.client)
+        ? 'it does not work with a Redis Cluster; leave `nearCache` out'
+        : "it needs connections of its own beside the application's client; give the options of the connection as `redis` " +
+          'instead of a client, or leave `nearCache` out';
+    // Not before the caller could subscribe to the event.
+    setImmediate(() => {
+      listener.onRefused(reason);
+      this.#journal.nearCacheOff(reason);
+    });
+    return { provenAt: -Infinity };
   }
 
   close(): Promise<void> {

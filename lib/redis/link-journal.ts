@@ -23,6 +23,7 @@ export class LinkJournal {
   #primary: string | null = null;
   #loss: OngoingLoss | null = null;
   #lastFailover: FailoverReport | null = null;
+  #isNearCacheOff = false;
 
   get state(): SessionLinkStatus['state'] {
     return this.#state;
@@ -98,6 +99,13 @@ export class LinkJournal {
     if (this.#state !== 'degraded') return;
     this.#state = 'ready';
     this.#emit('recovered', { primary });
+  }
+
+  /** Changes of keys are not told by this server. */
+  nearCacheOff(reason: string): void {
+    if (this.#isNearCacheOff) return;
+    this.#isNearCacheOff = true;
+    this.#emit('nearCacheOff', { reason });
   }
 
   closed(): void {

@@ -16,6 +16,9 @@ export interface RedisConnectionOptions {
   readonly heartbeat?: ((connection: RedisConnection) => void) | undefined;
 }
 
+/** Where Redis tells a RESP2 connection of changed keys; redis.io, "Client-side caching". @internal */
+export const INVALIDATION_CHANNEL = '__redis__:invalidate';
+
 /** Shares of the silence allowed: how often it is checked, and when a sign of life is asked for. */
 const CHECKS_PER_SILENCE = 10;
 const BEATS_PER_SILENCE = 4;
@@ -100,6 +103,14 @@ export class RedisConnection {
   /** Receives pub/sub messages. */
   onMessage(listener: (channel: string, message: string) => void): void {
     this.#redis.on('message', listener);
+  }
+
+  /** Receives the names of keys that changed, once that is asked for; `null`: any key may have. RESP2 only. */
+  onInvalidation(listener: (keys: readonly Buffer[] | null) => void): void {
+    // The one message whose payload is no text: as a text, a list would lose its commas and `null` its meaning.
+    this.#redis.on('messageBuffer', (channel: Buffer, keys: readonly Buffer[] | null) => {
+      if (channel.toString() === INVALIDATION_CHANNEL) listener(keys);
+    });
   }
 
   /**

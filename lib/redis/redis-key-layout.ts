@@ -39,6 +39,11 @@ export class RedisKeyLayout {
     return { id, session: `${tag}s:${id}`, live: `${tag}live`, tombstone: `${tag}t:${id}`, lock: `${tag}l:${id}` };
   }
 
+  /** What the keys of all sessions of one bucket begin with; the rest is the stored id. */
+  sessionPrefix(bucket: number): string {
+    return `${this.tag(bucket)}s:`;
+  }
+
   /** Index of live sessions of one bucket. */
   live(bucket: number): string {
     return `${this.tag(bucket)}live`;

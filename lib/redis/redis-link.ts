@@ -1,3 +1,4 @@
+import type { KeyWatch, KeyWatchRequest } from '../core/key-watch.js';
 import type {
   LinkCommand,
   LinkCommandOptions,
@@ -10,6 +11,7 @@ import { SessionUnavailableError } from '../errors/session-unavailable.error.js'
 import { CommandLane } from './command-lane.js';
 import { ConnectionLostError } from './connection-lost.error.js';
 import { GroupCommit } from './group-commit.js';
+import { InvalidationFeed } from './invalidation-feed.js';
 import { inspectLink, type SentinelInspection } from './link-inspection.js';
 import { LinkJournal } from './link-journal.js';
 import { OperationBook, type Operation, type OperationLimits } from './operation.js';
@@ -50,6 +52,7 @@ export class RedisLink implements SessionLink {
   readonly #writes: CommandLane;
   readonly #log: ProvisionalLog;
   #commits: GroupCommit | null = null;
+  #feed: InvalidationFeed | null = null;
   /** Changes that were acknowledged too early and are being made again. */
   #restoring = 0;
   #clockOffsetMs = Date.now() - performance.now();
@@ -68,6 +71,7 @@ export class RedisLink implements SessionLink {
     this.#keeper = new PrimaryKeeper(parts.finder, parts.connection, {
       onUsable: (node) => {
         this.#commits = this.#groupCommitOn(node);
+        this.#feed?.follow(node);
         this.#journal.usable(node.key);
         for (const lane of [this.#reads, this.#writes]) {
           lane.restart();
@@ -75,6 +79,7 @@ export class RedisLink implements SessionLink {
         }
       },
       onLost: (node, reason) => {
+        this.#feed?.leave();
         this.#clockOffsetMs = node.clockOffsetMs ?? this.#clockOffsetMs;
         this.#journal.lost(node.key, reason, node.heardAt);
         for (const command of this.#log.clear()) this.#restore(command);
@@ -117,6 +122,22 @@ export class RedisLink implements SessionLink {
     return this.#journal.on(event, listener);
   }
 
+  watch({ prefix, proofPeriodMs, listener }: KeyWatchRequest): KeyWatch {
+    this.#feed = new InvalidationFeed({
+      prefix,
+      proofPeriodMs,
+      connection: this.parts.connection,
+      // What a replica acknowledged under another primary is not told by the former one: so it must still be the primary.
+      confirm: async () => this.#commits?.read(() => Promise.resolve()),
+      listener,
+      onRefused: (reason) => {
+        this.#journal.nearCacheOff(reason);
+      },
+    });
+    if (this.#keeper.node) this.#feed.follow(this.#keeper.node);
+    return this.#feed;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -128,6 +149,7 @@ export class RedisLink implements SessionLink {
     this.#reads.stop();
     this.#writes.stop();
     this.#journal.closed();
+    this.#feed?.leave();
     this.#keeper.close();
   }
 

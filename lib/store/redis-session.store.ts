@@ -4,6 +4,7 @@ import type { RedisSessionStoreOptions } from '../options/session.options.js';
 import { resolveStoreOptions } from '../options/resolve-session-options.js';
 import { createSessionLink } from '../redis/redis-link.factory.js';
 import { createRedisRepository } from './session-repository.factory.js';
+import type { SessionNearCacheStatus, SessionRepository } from './session-repository.js';
 import { SessionStore } from './session-store.js';
 
 /**
@@ -16,17 +17,25 @@ import { SessionStore } from './session-store.js';
  */
 export class RedisSessionStore extends SessionStore {
   private readonly link: SessionLink;
+  private readonly place: SessionRepository;
 
   constructor(options: RedisSessionStoreOptions) {
     const resolved = resolveStoreOptions(options);
     const link = createSessionLink(resolved.redis);
-    super(createRedisRepository(link, resolved), { ...resolved, onEvent: options.onEvent });
+    const place = createRedisRepository(link, resolved);
+    super(place, { ...resolved, onEvent: options.onEvent });
     this.link = link;
+    this.place = place;
   }
 
   /** Where the link to Redis stands; answers at once, asks nobody. */
   get status(): SessionLinkStatus {
     return this.link.status();
+  }
+
+  /** Where the near cache stands, or `null` without one; answers at once, asks nobody. */
+  get nearCache(): SessionNearCacheStatus | null {
+    return this.place.cache?.status() ?? null;
   }
 
   /** Subscribes to an event of the link; returns the way to unsubscribe. */

@@ -54,11 +54,38 @@ export function encodeSession(session: object): EncodedSession {
 export function decodeSession(stored: StoredSession, nowMs: number): Record<string, unknown> {
   const data: Record<string, unknown> = {};
   if (stored.cookie !== null) data['cookie'] = decodeCookie(stored.cookie, nowMs + stored.remainingMs);
-  for (const [name, text] of stored.fields) {
-    if (name !== '__proto__') data[name] = parse(name, text);
+  if (stored.values) {
+    for (const [name, value] of stored.values) data[name] = copyOf(value);
+  } else {
+    for (const [name, text] of stored.fields) if (name !== '__proto__') data[name] = parse(name, text);
   }
   return data;
 }
+
+/** What the texts of fields say, or `undefined` when one of them is not JSON. @internal */
+export function valuesOf(fields: ReadonlyMap<string, string>): ReadonlyMap<string, unknown> | undefined {
+  try {
+    return new Map([...fields].flatMap(([name, text]) => (name === '__proto__' ? [] : [[name, parse(name, text)]])));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A copy of what was read from JSON: a third of the time that reading it again takes. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  const copy: Record<string, unknown> = {};
+  for (const name in value) {
+    const member = copyOf((value as Record<string, unknown>)[name]);
+    // Assigned, it would become the copy's prototype; JSON makes a member of it.
+    if (name === '__proto__') Object.defineProperty(copy, name, { value: member, ...OWN_MEMBER });
+    else copy[name] = member;
+  }
+  return copy;
+}
+
+const OWN_MEMBER = { configurable: true, enumerable: true, writable: true };
 
 function encodeField(name: string, value: unknown): string | undefined {
   let text: string | undefined;

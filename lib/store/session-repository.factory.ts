@@ -2,7 +2,10 @@ import type { SessionLink } from '../core/session-link.js';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
 import { DEFAULT_CLUSTER_BUCKETS } from '../options/session.defaults.js';
 import { RedisKeyLayout } from '../redis/redis-key-layout.js';
+import type { NearCacheOptions } from '../options/resolved-session.options.js';
 import { MemorySessionRepository } from './memory-session.repository.js';
+import { NearCache } from './near-cache.js';
+import { NearCacheRepository } from './near-cache.repository.js';
 import { RedisSessionRepository } from './redis-session.repository.js';
 import type { UserLimit } from '../core/session-record.js';
 import type { SessionRepository } from './session-repository.js';
@@ -17,15 +20,19 @@ export interface SessionRepositoryOptions {
   readonly absoluteTimeoutMs: number | null;
   /** How many sessions one user may have, or `null`. */
   readonly userLimit: UserLimit | null;
+  /** The cache before it, or `null`. */
+  readonly nearCache: NearCacheOptions | null;
   readonly redis: ResolvedRedisOptions;
 }
 
 /** The repository of an installation in Redis. @internal */
 export function createRedisRepository(link: SessionLink, options: SessionRepositoryOptions): SessionRepository {
-  const { application, absoluteTimeoutMs, userLimit, redis } = options;
+  const { application, absoluteTimeoutMs, userLimit, nearCache, redis } = options;
   const tombstoneMs = Math.max(MIN_TOMBSTONE_MS, 2 * redis.operationTimeoutMs);
   const layout = new RedisKeyLayout(application, bucketCount(redis));
-  return new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
+  const repository = new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
+  if (!nearCache) return repository;
+  return new NearCacheRepository(repository, new NearCache(link, layout.sessionPrefix(0), nearCache));
 }
 
 /** The repository of an installation in this process. @internal */

@@ -38,6 +38,36 @@ export type CommitOutcome =
 /** @internal */
 export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { readonly outcome: 'gone' };
 
+/** Where the near cache stands. @public */
+export interface SessionNearCacheStatus {
+  /**
+   * `serving`: sessions are read from it; `waiting`: not at the moment, since it is not proven that changes are heard of;
+   * `outage`: no primary is usable and sessions are still read from it, for `staleOnOutageMs` at the most; `off`: the server does
+   * not allow it.
+   */
+  readonly state: 'serving' | 'waiting' | 'outage' | 'off';
+  /** Why it is `off`, and what to do; else `null`. */
+  readonly reason: string | null;
+  /** Sessions in it now. */
+  readonly entries: number;
+  /** What they take, by estimate. @unit bytes */
+  readonly bytes: number;
+  /** Reads that it has answered. */
+  readonly hits: number;
+  /** Reads that went to Redis. */
+  readonly misses: number;
+  /** Changes of sessions that were heard of, by whatever instance. */
+  readonly invalidations: number;
+}
+
+/** What those may do with a cache who do not read from it. @internal */
+export interface SessionCache {
+  /** What is loaded from now on is not older than now. */
+  forget(sid: string): void;
+  /** Answers at once, asks nobody. */
+  status(): SessionNearCacheStatus;
+}
+
 /**
  * The store's port: what a place that keeps sessions must be able to do.
  *
@@ -47,6 +77,8 @@ export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { r
  * @internal
  */
 export interface SessionRepository {
+  /** The cache that `load` may answer from; `undefined`: there is none. */
+  readonly cache?: SessionCache | undefined;
   /** The session, or `null` when it is unknown, expired, or ended. The signal ends the wait of a caller that has gone. */
   load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null>;
   /** Stores a new session. */

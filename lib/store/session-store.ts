@@ -142,6 +142,11 @@ export class SessionStore extends session.Store {
     this.writer.setOwner(live, owner);
   }
 
+  /** What is loaded from now on is not older than now, whatever is cached. @internal */
+  forget(sid: string): void {
+    this.repository.cache?.forget(sid);
+  }
+
   /** Gives up an id for another one; for `graceMs` it can still be read. @internal */
   rotate(sid: string, graceMs: number, callback: SessionStoreCallback<void>): void {
     void answer(this.giveUp(sid, graceMs), callback);

@@ -3,6 +3,7 @@ import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
 import { createSessionLink } from '../../lib/redis/redis-link.factory.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { createRedisRepository } from '../../lib/store/session-repository.factory.js';
 import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RepositoryUnderTest } from './session-repository.contract.js';
@@ -46,5 +47,27 @@ export async function redisPlaces(bucketCount: number): Promise<RepositoryUnderT
         tombstoneMs: 60_000,
       }),
     stop,
+  };
+}
+
+/** Repositories behind near caches on one real Redis, each as in an instance of its own. */
+export async function nearPlaces(): Promise<RepositoryUnderTest> {
+  const server = await startRedisServer();
+  const { redis, nearCache } = resolveStoreOptions({
+    application: 'contract',
+    redis: { host: server.host, port: server.port },
+    nearCache: true,
+  });
+  const links: SessionLink[] = [];
+  return {
+    open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) => {
+      const link = createSessionLink(redis);
+      links.push(link);
+      return createRedisRepository(link, { application, absoluteTimeoutMs, userLimit, nearCache, redis });
+    },
+    stop: async () => {
+      await Promise.all(links.map((link) => link.close()));
+      await server.stop();
+    },
   };
 }

@@ -14,6 +14,7 @@ import {
 } from '../../lib/options/redis-options.schema.js';
 import {
   cookieSchema,
+  nearCacheSchema,
   registrationSchema,
   storeSchema,
   userLimitSchema,
@@ -50,6 +51,7 @@ const tables: [string, z.ZodObject, object][] = [
   ['store', storeSchema, SESSION_DEFAULTS],
   ['cookie', cookieSchema, SESSION_DEFAULTS.cookie],
   ['userLimit', userLimitSchema, SESSION_DEFAULTS],
+  ['nearCache', nearCacheSchema, SESSION_DEFAULTS.nearCache],
   ['sentinel', sentinelSchema, SESSION_DEFAULTS.redis],
   ['standalone', standaloneSchema, SESSION_DEFAULTS.redis],
   ['cluster', clusterSchema, SESSION_DEFAULTS.redis],
@@ -87,7 +89,7 @@ describe('docs/options.md', () => {
       expect(told[name], name).toMatch(new RegExp(`^\`${literal}\``));
     }
     const quoted = Object.entries(told).filter(([, cell]) => /^`(\d|'|true|false)/.test(cell));
-    const known = [...wanted.map(([name]) => name), 'partitioned', 'durability'];
+    const known = [...wanted.map(([name]) => name), 'partitioned', 'durability', 'nearCache'];
     expect(known).toEqual(expect.arrayContaining(quoted.map(([name]) => name)));
   });
 

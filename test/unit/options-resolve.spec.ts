@@ -476,3 +476,33 @@ describe('resolveStoreOptions', () => {
     ]);
   });
 });
+
+describe('the near cache', () => {
+  const REDIS = { ...MINIMUM, redis: { host: 'a' } };
+
+  it('is off unless it is asked for', () => {
+    expect(resolve(REDIS).nearCache).toBeNull();
+    expect(resolve({ ...REDIS, nearCache: false }).nearCache).toBeNull();
+    expect(resolve({ ...MINIMUM, nearCache: false }).nearCache).toBeNull();
+  });
+
+  it('gets its defaults, by `true` or where an option is left out', () => {
+    const defaults = { maxBytes: 33_554_432, maxStalenessMs: 2_000, staleOnOutageMs: 0 };
+    expect(resolve({ ...REDIS, nearCache: true }).nearCache).toEqual(defaults);
+    const options = resolve({ ...REDIS, nearCache: { staleOnOutageMs: 30_000 } }).nearCache;
+    expect(options).toEqual({ ...defaults, staleOnOutageMs: 30_000 });
+    expect(Object.isFrozen(options)).toBe(true);
+    const store = { application: 'a', redis: 'redis://a', nearCache: { maxBytes: 1_048_576 } };
+    expect(resolveStoreOptions(store).nearCache).toEqual({ ...defaults, maxBytes: 1_048_576 });
+  });
+
+  it.each([
+    [{ redis: { host: 'a' }, nearCache: 'yes' }, /^nearCache: .*true, false or \{ maxBytes, .* \}, not "yes"/],
+    [{ redis: { host: 'a' }, nearCache: { maxStalenessMs: 2 } }, /^nearCache.maxStalenessMs: .* Then write 2000/],
+    [{ redis: { host: 'a' }, nearCache: { maxbytes: 1 } }, /^nearCache.maxbytes: .*Did you mean `maxBytes`/],
+    [{ nearCache: true }, /^nearCache: needs redis/],
+    [{ store: new session.MemoryStore(), nearCache: true }, /^nearCache: has no effect with a store of your own/],
+  ])('is refused where it is wrong: %#', (options, fault) => {
+    expect(faultsWith(options)).toEqual([expect.stringMatching(fault)]);
+  });
+});
