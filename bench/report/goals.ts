@@ -58,7 +58,9 @@ function exactGoals(samples: readonly ExactSample[]): GoalResult[] {
       figure: 'Redis commands per one-field change, near cache',
       measured: anySize('ours-near', 'change'),
       goal: 1,
-      ...exact,
+      isUpperBound: true,
+      // Not insisted on: it is 1 after a read and 2 after a change, which drops the entry (docs/adr/0004).
+      isExact: false,
     },
     { figure: 'bytes to Redis, one-field change of 32 KB, over connect-redis', measured: bytes, goal: 0.03, ...exact },
   ];
