@@ -131,6 +131,7 @@ export async function traceCommands(
   // On a socket of its own: ioredis 6 breaks when the first report arrives together with the answer to MONITOR.
   const socket = connect(address.port, address.host).setEncoding('latin1');
   const [sent, inScripts] = [new Map<string, number>(), new Map<string, number>()];
+  const latest = new Map<string, string>();
   const marker = `bench-${process.hrtime.bigint()}`;
   let rest = '';
   const ended = new Promise<void>((resolve, reject) => {
@@ -144,8 +145,11 @@ export async function traceCommands(
         if (source === undefined || first === marker) continue;
         const name = command.toLowerCase();
         const isInScript = source === 'lua';
+        // A question of the health of a node begins with PING; a ROLE of its own confirms a read, and is part of the request.
+        const isConfirmation = name === 'role' && latest.get(source) !== 'ping';
+        latest.set(source, name);
         // A clock is asked now and then; scripts ask it too, but there it is part of the request.
-        if (!isInScript && (isBackground(name) || name === 'time')) continue;
+        if (!isInScript && !isConfirmation && (isBackground(name) || name === 'time')) continue;
         const counts = isInScript ? inScripts : sent;
         counts.set(name, (counts.get(name) ?? 0) + 1);
       }
