@@ -14,6 +14,8 @@ export interface SessionDelta {
   readonly isEmpty: boolean;
 }
 
+const NOTHING: SessionDelta = { set: new Map(), remove: [], cookie: undefined, isEmpty: true };
+
 /**
  * What the store is known to hold of one live session: changes are told by comparing with it, so that nothing watches the
  * session's objects and a nested change is found too.
@@ -70,11 +72,13 @@ export class SessionBaseline {
 
   /** What of `encoded` is not stored yet. */
   deltaOf(encoded: EncodedSession): SessionDelta {
-    const set = new Map<string, string>();
-    for (const [name, text] of encoded.fields) if (this.fields.get(name) !== text) set.set(name, text);
-    const remove = [...this.fields.keys()].filter((name) => !encoded.fields.has(name));
+    let set: Map<string, string> | undefined;
+    for (const [name, text] of encoded.fields) if (this.fields.get(name) !== text) (set ??= new Map()).set(name, text);
     const cookie = sameCookie(this.cookie, encoded.cookie) ? undefined : encoded.cookie;
-    return { set, remove, cookie, isEmpty: set.size === 0 && remove.length === 0 && cookie === undefined };
+    // What most requests end with: they have only read.
+    if (!set && cookie === undefined && encoded.fields.size === this.fields.size) return NOTHING;
+    const remove = [...this.fields.keys()].filter((name) => !encoded.fields.has(name));
+    return { set: set ?? new Map(), remove, cookie, isEmpty: !set && remove.length === 0 && cookie === undefined };
   }
 
   /** By how much a touch now would move the deadline. */

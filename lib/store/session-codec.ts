@@ -30,7 +30,8 @@ export function encodeSession(session: object): EncodedSession {
   const fields = new Map<string, string>();
   let cookie: EncodedCookie = { text: null, maxAgeMs: null };
   let length = 0;
-  for (const [name, value] of Object.entries(session) as [string, unknown][]) {
+  for (const name of Object.keys(session)) {
+    const value = (session as Record<string, unknown>)[name];
     if (name === 'cookie') {
       cookie = encodeCookie(value);
       continue;
@@ -121,9 +122,10 @@ interface EncodedCookie {
 
 function encodeCookie(cookie: unknown): EncodedCookie {
   if (typeof cookie !== 'object' || cookie === null) return { text: null, maxAgeMs: null };
-  const { expires, ...attributes } = plainCookie(cookie);
-  const maxAgeMs = cookieMaxAgeMs(attributes, expires);
-  // `expires` is a moment that every request moves; what is stored is the length, and the moment is made from it on load.
+  const attributes = plainCookie(cookie);
+  const maxAgeMs = cookieMaxAgeMs(attributes, attributes['expires']);
+  // A moment that every request moves; what is stored is the length, and the moment is made from it on load.
+  attributes['expires'] = undefined;
   if (
     maxAgeMs !== null &&
     typeof attributes['originalMaxAge'] !== 'number' &&
