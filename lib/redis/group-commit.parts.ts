@@ -75,6 +75,46 @@ export function absentOf(required: ReadonlySet<string>, replicas: readonly Repli
   return [...required].filter((name) => !connected.has(name));
 }
 
+/** Those of the replicas that have not confirmed an offset. @internal */
+export function behindOf(
+  required: ReadonlySet<string>,
+  offset: number,
+  replicas: readonly ReplicaReport[] = [],
+): ReadonlySet<string> {
+  const upToDate = new Set(
+    replicas.filter((replica) => replica.offset >= offset).map(({ address }) => addressKey(address)),
+  );
+  return new Set([...required].filter((name) => !upToDate.has(name)));
+}
+
+/** Whether any of these is among the connected replicas. @internal */
+export function isAnyOf(names: ReadonlySet<string>, replicas: readonly ReplicaReport[] = []): boolean {
+  return replicas.some(({ address }) => names.has(addressKey(address)));
+}
+
+/** Whether any of these was connected once all changes sent so far had been executed; when in doubt, yes. @internal */
+export async function isAnyBack(names: ReadonlySet<string>, node: PrimaryNode): Promise<boolean> {
+  try {
+    return isAnyOf(names, (await node.tellOfChanges()).replicas);
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Whether the node was promoted a moment ago and has been without these since; one that was its replica and left may have been
+ * promoted in its turn.
+ *
+ * @internal
+ */
+export function isElectedWithout(
+  missing: Iterable<string>,
+  { authority, node }: Pick<GroupCommitParts, 'authority' | 'node'>,
+  seen: ReadonlyMap<string, number>,
+): boolean {
+  return authority.isElected(node) && ![...missing].some((name) => seen.has(name));
+}
+
 /** Why a primary acknowledges alone. @internal */
 export function reasonOf(missing: ReadonlySet<string>): string {
   return missing.size === 0 ? 'no replica is known' : `no replica confirms: ${[...missing].join(', ')}`;

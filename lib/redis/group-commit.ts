@@ -5,6 +5,10 @@ import type { ReplicaReport, ToldRole } from './node-report.js';
 import {
   Nap,
   absentOf,
+  behindOf,
+  isAnyBack,
+  isAnyOf,
+  isElectedWithout,
   reasonOf,
   settle,
   settleAll,
@@ -41,7 +45,9 @@ export class GroupCommit {
   #excused: ReadonlySet<string> = new Set();
   #isAlone = false;
   #missingSinceAt = 0;
-  /** What the primary's offset was when it was asked last. */
+  /** When a change was acknowledged last that not all replicas had. */
+  #acknowledgedAloneAt = -Infinity;
+  /** What the primary's offset was when it was asked last, after that. */
   #formerOffset = Infinity;
   readonly #nap = new Nap();
   readonly #reads: ReadConfirmation;
@@ -146,7 +152,8 @@ export class GroupCommit {
         const changes = done.map(({ change }) => change.command);
         await this.#hold(performance.now(), changes);
       }
-      if (!this.#isAlone && this.#excused.size === 0) log.clear();
+      if (this.#isShort) this.#acknowledgedAloneAt = performance.now();
+      else log.clear();
       for (const { change, reply } of done) change.resolve(reply);
     } catch (error) {
       if (isReplyError(error) && error.message.startsWith('UNBLOCKED')) node.leave(error.message);
@@ -163,10 +170,17 @@ export class GroupCommit {
     // Others that are connected are awaited, too: WAIT counts, it does not say who. Those that are not would only cost time;
     // the rest is asked all the same, since without a WAIT a replica confirms once a second.
     const count = isAnyAbsent ? connectedCount : Math.max(awaited.length, connectedCount);
+    const returned = this.#isShort && isAnyBack(this.#excused, node);
     const acknowledged = count === 0 ? 0 : Number(await node.write.call('wait', String(count), String(WAIT_MS)));
-    if (isAnyAbsent || acknowledged < count) return false;
-    if (!this.#isAlone && this.#excused.size === 0) return awaited.length > 0;
+    // Connected again it may be promoted at any time, before it has what was sent to it.
+    if (isAnyAbsent || acknowledged < count || (await returned)) return false;
+    if (!this.#isShort) return awaited.length > 0;
     return (awaited.length > 0 || !isStrict) && this.#renew();
+  }
+
+  /** Whether changes are acknowledged without some of the replicas. */
+  get #isShort(): boolean {
+    return this.#isAlone || this.#excused.size > 0;
   }
 
   /** Whether none of the replicas can have been promoted, as far as it shows at once. */
@@ -175,13 +189,7 @@ export class GroupCommit {
     if (missing.length === 0) return true;
     // One that has been back since it was proven to be gone may have been promoted since.
     const isExcused = missing.every((name) => this.#excused.has(name) && !this.#returned.has(name));
-    return (isExcused && this.#renew()) || this.#isElectedWithout(missing);
-  }
-
-  /** Promoted a moment ago and without these since; one that was its replica and left may have been promoted in its turn. */
-  #isElectedWithout(missing: Iterable<string>): boolean {
-    const { authority, node } = this.parts;
-    return authority.isElected(node) && ![...missing].some((name) => this.#seen.has(name));
+    return (isExcused && this.#renew()) || isElectedWithout(missing, this.parts, this.#seen);
   }
 
   #see(replicas: readonly ReplicaReport[] = []): void {
@@ -197,7 +205,7 @@ export class GroupCommit {
     const { node, authority } = this.parts;
     const sinceAt = performance.now();
     authority.watch('alert');
-    if (!this.#isAlone && this.#excused.size === 0) this.#missingSinceAt = sinceAt;
+    if (!this.#isShort) this.#missingSinceAt = sinceAt;
     for (;;) {
       await node.sync(performance.now());
       if (node.lost) throw node.lost;
@@ -219,27 +227,28 @@ export class GroupCommit {
     authority.watch('alert');
     await node.sync(executedAt);
     const target = node.report?.offset ?? Infinity;
-    if (!this.#isAlone && this.#excused.size === 0) this.#missingSinceAt = executedAt;
+    if (!this.#isShort) this.#missingSinceAt = executedAt;
     for (;;) {
       if (node.lost) throw node.lost;
       const required = authority.required(node);
-      const missing = this.#behind(required, target);
+      const missing = behindOf(required, target, node.report?.replicas);
       const hasReplica = missing.size < required.size;
       if (missing.size === 0 && hasReplica) {
         this.#settle(missing, false);
         return;
       }
-      const isPatienceOver = !this.#isAnyConnected(missing) || performance.now() - executedAt >= LAG_MS;
+      const isPatienceOver = !isAnyOf(missing, node.report?.replicas) || performance.now() - executedAt >= LAG_MS;
       if (isPatienceOver && (hasReplica || !isStrict) && this.#isProven(missing, executedAt)) {
         this.#settle(missing, !hasReplica);
         return;
       }
-      if ((hasReplica || !isStrict) && this.#isElectedWithout(missing) && log.add(changes)) {
+      if ((hasReplica || !isStrict) && isElectedWithout(missing, this.parts, this.#seen) && log.add(changes)) {
         this.#settle(missing, !hasReplica, 'alert');
         return;
       }
       // A WAIT makes the replicas confirm at once what they otherwise confirm once a second.
-      if (this.#isAnyConnected(missing)) await settle(node.write.call('wait', String(required.size), String(WAIT_MS)));
+      if (isAnyOf(missing, node.report?.replicas))
+        await settle(node.write.call('wait', String(required.size), String(WAIT_MS)));
       else await this.#nap.take(HOLD_PERIOD_MS);
       await node.sync(performance.now());
     }
@@ -256,32 +265,21 @@ export class GroupCommit {
     const { authority, node, log } = this.parts;
     // One that was back in between, even if it was not readmitted yet, may have been promoted when it left again.
     const missingSinceAt = Math.max(this.#missingSinceAt, ...[...missing].map((name) => this.#seen.get(name) ?? 0));
-    const isProven = authority.isLone(node, { missing, sinceAt, missingSinceAt });
-    if (isProven) log.clear();
-    return isProven;
-  }
-
-  /** Those of the replicas that have not confirmed an offset. */
-  #behind(names: ReadonlySet<string>, offset: number): ReadonlySet<string> {
-    const replicas = this.parts.node.report?.replicas ?? [];
-    const upToDate = new Set(
-      replicas.filter((replica) => replica.offset >= offset).map(({ address }) => addressKey(address)),
-    );
-    return new Set([...names].filter((name) => !upToDate.has(name)));
-  }
-
-  #isAnyConnected(names: ReadonlySet<string>): boolean {
-    return this.parts.node.report?.replicas.some(({ address }) => names.has(addressKey(address))) ?? false;
+    if (!authority.isLone(node, { missing, sinceAt, missingSinceAt })) return false;
+    log.clear();
+    return true;
   }
 
   /** A replica that is connected again and keeps up is waited for again. */
   #readmit(): void {
     const { node, authority } = this.parts;
     const formerOffset = this.#formerOffset;
-    this.#formerOffset = node.report?.offset ?? Infinity;
-    if (!this.#isAlone && this.#excused.size === 0) return;
+    // What was acknowledged alone since then it may lack, although it keeps up.
+    const isAskedSince = (node.report?.askedAt ?? 0) > this.#acknowledgedAloneAt;
+    this.#formerOffset = (isAskedSince ? node.report?.offset : null) ?? Infinity;
+    if (!this.#isShort) return;
     const required = authority.required(node);
-    const behind = this.#behind(required, formerOffset);
+    const behind = behindOf(required, formerOffset, node.report?.replicas);
     const excused = new Set([...this.#excused].filter((name) => behind.has(name)));
     const isAlone = this.#isAlone && behind.size === required.size;
     if (excused.size < this.#excused.size || isAlone !== this.#isAlone) this.#settle(excused, isAlone);

@@ -153,18 +153,15 @@ export class PrimaryNode {
     this.#telling ??= new Promise((resolve, reject) => {
       this.read.beforeFlush(() => {
         this.#telling = undefined;
-        this.read.call('role').then(
-          (reply) => {
-            resolve(parseRole(reply));
-          },
-          (error: unknown) => {
-            if (isReplyError(error)) resolve(parseRole(null));
-            else reject(error);
-          },
-        );
+        askRole(this.read).then(resolve, reject);
       });
     });
     return this.#telling;
+  }
+
+  /** The same for all changes sent so far. @throws ConnectionLostError */
+  tellOfChanges(): Promise<ToldRole> {
+    return askRole(this.write);
   }
 
   /** Stops using the node: what is in flight rejects, and nothing already written to the sockets is delivered later. */
@@ -189,6 +186,14 @@ export class PrimaryNode {
     this.#clock.push(offsetMs);
     if (this.#clock.length > CLOCK_SAMPLES) this.#clock.shift();
   }
+}
+
+/** What the node says it is; nothing where that may not be asked. @throws ConnectionLostError */
+function askRole(connection: RedisConnection): Promise<ToldRole> {
+  return connection.call('role').then(parseRole, (error: unknown) => {
+    if (isReplyError(error)) return parseRole(null);
+    throw error;
+  });
 }
 
 /** Whether a version, where it is known, is older than another. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { GroupCommit } from '../../lib/redis/group-commit.js';
 import { addressKey } from '../../lib/redis/node-address.js';
@@ -6,35 +7,28 @@ import { ProvisionalLog } from '../../lib/redis/provisional-log.js';
 import type { LoneClaim } from '../../lib/redis/replica-authority.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
-import { GET, LIMITS } from './redis-link.support.js';
+import { GET, LIMITS, PUT } from './redis-link.support.js';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-it('counts the absence of a replica from when it was seen last, also when it was excused before', async () => {
-  const [primary, replica] = [await startRedisServer(), await startRedisServer()];
-  ends.push(
-    () => primary.stop(),
-    () => replica.stop(),
-  );
+async function startCommits(required: () => ReadonlySet<string>, isLone: (claim: LoneClaim) => boolean) {
+  const primary = await startRedisServer();
+  ends.push(() => primary.stop());
   const node = await new PrimaryNode(
     { address: primary, generation: 0, isPromoted: false },
-    { node: {}, connectTimeoutMs: LIMITS.connectTimeoutMs, silenceTimeoutMs: LIMITS.attemptTimeoutMs },
+    { node: {}, connectTimeoutMs: LIMITS.connectTimeoutMs, silenceTimeoutMs: 10_000 },
   ).open();
   ends.push(() => {
     node.leave('the test is over');
   });
-  const claims: LoneClaim[] = [];
   const commits = new GroupCommit({
     node,
     authority: {
-      required: () => new Set([addressKey(replica)]),
-      isLone: (_node, claim) => {
-        claims.push(claim);
-        return true;
-      },
+      required,
+      isLone: (_node, claim) => isLone(claim),
       isElected: () => false,
       watch: () => undefined,
     },
@@ -43,6 +37,17 @@ it('counts the absence of a replica from when it was seen last, also when it was
     onDegraded: () => undefined,
     onRecovered: () => undefined,
   });
+  return { primary, node, commits };
+}
+
+it('counts the absence of a replica from when it was seen last, also when it was excused before', async () => {
+  const replica = await startRedisServer();
+  ends.push(() => replica.stop());
+  const claims: LoneClaim[] = [];
+  const { primary, node, commits } = await startCommits(
+    () => new Set([addressKey(replica)]),
+    (claim) => claims.push(claim) > 0,
+  );
   const read = () => commits.read(() => node.run({ run: GET, keys: ['key'], args: [] }, 0));
   const isConnected = async (): Promise<boolean> => {
     await read();
@@ -61,4 +66,33 @@ it('counts the absence of a replica from when it was seen last, also when it was
   claims.length = 0;
   await pollUntil('it is found missing', async () => (await read(), claims.length > 0), { intervalMs: 5 });
   for (const { missingSinceAt } of claims) expect(missingSinceAt).toBeGreaterThan(attachedAt);
+});
+
+it('waits for a replica that is back before it has said what it has, however sure it was to be alone', async () => {
+  const replica = await startRedisServer();
+  ends.push(() => replica.stop());
+  const { primary, commits } = await startCommits(
+    () => new Set([addressKey(replica)]),
+    () => true,
+  );
+  const put = (value: string): Promise<unknown> =>
+    commits.commit({
+      command: { run: PUT, keys: ['key'], args: [value] },
+      isReplay: false,
+      notAfterMs: () => Date.now() + 60_000,
+      isWanted: () => true,
+    });
+  await put('alone');
+  await replica.cli('REPLICAOF', primary.host, String(primary.port));
+  const isOnline = async (): Promise<boolean> =>
+    ((await primary.cli('ROLE')) as [string, number, unknown[]])[2].length > 0;
+  await pollUntil('the replica is connected', isOnline, { intervalMs: 1 });
+  replica.freeze();
+  let isAcknowledged = false;
+  const change = put('together').then(() => (isAcknowledged = true));
+  // Longer than a WAIT and a look take, shorter than the patience with a replica that lags.
+  await delay(300);
+  expect(isAcknowledged).toBe(false);
+  replica.thaw();
+  await change;
 });
