@@ -264,13 +264,15 @@ class LabSentinelTopology implements SentinelTopology {
     const sentinels = this.#answering(this.sentinels);
     const primary = nodes.find((node) => node.address === address);
     if (!primary) return `no agreement on a running primary (${address ?? 'none'})`;
-    const [role, , replicas] = (await primary.cli('ROLE')) as [string, unknown, unknown[]];
+    const [role, offset, replicas] = (await primary.cli('ROLE')) as [string, number, unknown[]];
     if (role !== 'master') return `${primary.address} is ${role}`;
     if (replicas.length !== nodes.length - 1) return `${replicas.length} of ${nodes.length - 1} replicas connected`;
     for (const node of nodes) {
       if (node === primary) continue;
-      const [replicaRole, , , state] = (await node.cli('ROLE')) as [string, string, number, string];
+      const [replicaRole, , , state, done] = (await node.cli('ROLE')) as [string, string, number, string, number];
       if (replicaRole !== 'slave' || state !== 'connected') return `replica ${node.address} is ${replicaRole} ${state}`;
+      // Connected says little: after a full sync the stream of changes may begin a second later.
+      if (done < offset) return `replica ${node.address} is ${offset - done} bytes behind`;
     }
     for (const sentinel of sentinels) {
       const master = toRecord(await sentinel.cli('SENTINEL', 'MASTER', this.name));
