@@ -124,13 +124,13 @@ describe.each(PLATFORMS)('an application with a near cache, on %s', (platform) =
     return method === 'get' ? client.get(path, options) : client.post(path, undefined, options);
   };
 
+  const keep = (app: HttpApp, cookie: string) =>
+    pollUntil('it is kept', async () => (await send(app, 'get', '/cart', cookie)) && (statusOf(app)?.hits ?? 0) > 0);
+
   it('reads a session of its user without a command, and sees its own changes at once', async () => {
     const { apps, cookie } = await signedIn();
     const [app] = apps;
-    await pollUntil(
-      'it is kept',
-      async () => (await send(app, 'get', '/cart', cookie)) && (statusOf(app)?.hits ?? 0) > 0,
-    );
+    await keep(app, cookie);
     const before = await loadsInRedis();
     for (let read = 0; read < 5; read++) {
       expect((await send(app, 'get', '/cart', cookie)).json).toEqual({ user: 'u', n: 0, lines: ['a'] });
@@ -202,10 +202,7 @@ describe.each(PLATFORMS)('an application with a near cache, on %s', (platform) =
   it('asks Redis when the handler reloads its session', async () => {
     const { apps, cookie } = await signedIn();
     const [app] = apps;
-    await pollUntil(
-      'it is kept',
-      async () => (await send(app, 'get', '/cart', cookie)) && (statusOf(app)?.hits ?? 0) > 0,
-    );
+    await keep(app, cookie);
     const before = await loadsInRedis();
     expect((await send(app, 'get', '/newest', cookie)).json).toEqual({ n: 0 });
     expect(await loadsInRedis()).toBe(before + 1);

@@ -4,7 +4,7 @@ import { GroupCommit } from '../../lib/redis/group-commit.js';
 import { addressKey } from '../../lib/redis/node-address.js';
 import { PrimaryNode } from '../../lib/redis/primary-node.js';
 import { ProvisionalLog } from '../../lib/redis/provisional-log.js';
-import type { LoneClaim } from '../../lib/redis/replica-authority.js';
+import type { LoneClaim, ReplicaAuthority } from '../../lib/redis/replica-authority.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import { GET, LIMITS, PUT } from './redis-link.support.js';
@@ -14,11 +14,14 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function startCommits(required: () => ReadonlySet<string>, isLone: (claim: LoneClaim) => boolean) {
+async function startCommits({
+  isPromoted = false,
+  ...authority
+}: Pick<ReplicaAuthority, 'required' | 'isLone'> & { readonly isPromoted?: boolean }) {
   const primary = await startRedisServer();
   ends.push(() => primary.stop());
   const node = await new PrimaryNode(
-    { address: primary, generation: 0, isPromoted: false },
+    { address: primary, generation: 0, isPromoted },
     { node: {}, connectTimeoutMs: LIMITS.connectTimeoutMs, silenceTimeoutMs: 10_000 },
   ).open();
   ends.push(() => {
@@ -26,29 +29,42 @@ async function startCommits(required: () => ReadonlySet<string>, isLone: (claim:
   });
   const commits = new GroupCommit({
     node,
-    authority: {
-      required,
-      isLone: (_node, claim) => isLone(claim),
-      isElected: () => false,
-      watch: () => undefined,
-    },
+    authority: { ...authority, isElected: () => isPromoted, watch: () => undefined },
     isStrict: false,
     log: new ProvisionalLog(1_000_000),
     onDegraded: () => undefined,
     onRecovered: () => undefined,
   });
-  return { primary, node, commits };
+  const read = () => commits.read(() => node.run({ run: GET, keys: ['key'], args: [] }, 0));
+  const put = (value: string) =>
+    commits.commit({
+      command: { run: PUT, keys: ['key'], args: [value] },
+      isReplay: false,
+      notAfterMs: () => Date.now() + 60_000,
+      isWanted: () => true,
+    });
+  return { primary, node, read, put };
 }
+
+it('reads from a promoted node that acknowledges changes, also while no majority has confirmed the promotion', async () => {
+  // One Sentinel has promoted the node; the former primary is its replica to be, and nothing is proven yet.
+  const { read, put } = await startCommits({
+    isPromoted: true,
+    required: () => new Set(['former-primary:6379']),
+    isLone: () => false,
+  });
+  await put('value');
+  await expect(read()).resolves.toBe('value');
+});
 
 it('counts the absence of a replica from when it was seen last, also when it was excused before', async () => {
   const replica = await startRedisServer();
   ends.push(() => replica.stop());
   const claims: LoneClaim[] = [];
-  const { primary, node, commits } = await startCommits(
-    () => new Set([addressKey(replica)]),
-    (claim) => claims.push(claim) > 0,
-  );
-  const read = () => commits.read(() => node.run({ run: GET, keys: ['key'], args: [] }, 0));
+  const { primary, node, read } = await startCommits({
+    required: () => new Set([addressKey(replica)]),
+    isLone: (_node, claim) => claims.push(claim) > 0,
+  });
   const isConnected = async (): Promise<boolean> => {
     await read();
     return ((await node.tell()).replicas ?? []).length > 0;
@@ -71,17 +87,10 @@ it('counts the absence of a replica from when it was seen last, also when it was
 it('waits for a replica that is back before it has said what it has, however sure it was to be alone', async () => {
   const replica = await startRedisServer();
   ends.push(() => replica.stop());
-  const { primary, commits } = await startCommits(
-    () => new Set([addressKey(replica)]),
-    () => true,
-  );
-  const put = (value: string): Promise<unknown> =>
-    commits.commit({
-      command: { run: PUT, keys: ['key'], args: [value] },
-      isReplay: false,
-      notAfterMs: () => Date.now() + 60_000,
-      isWanted: () => true,
-    });
+  const { primary, put } = await startCommits({
+    required: () => new Set([addressKey(replica)]),
+    isLone: () => true,
+  });
   await put('alone');
   await replica.cli('REPLICAOF', primary.host, String(primary.port));
   const isOnline = async (): Promise<boolean> =>
