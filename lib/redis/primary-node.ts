@@ -26,7 +26,6 @@ export class PrimaryNode {
   readonly #clock: number[] = [];
   readonly #onReport: (() => void)[] = [];
   #waitsForOthers = false;
-  #runId: string | null = null;
   #report: NodeReport | null = null;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
@@ -68,11 +67,6 @@ export class PrimaryNode {
     return this.#waitsForOthers;
   }
 
-  /** Names the run of the server that reads go to; `null` when `INFO` does not tell. */
-  get runId(): string | null {
-    return this.#runId;
-  }
-
   /** Redis's clock less `performance.now()`, never ahead of the truth; `null` when it may not be asked. */
   get clockOffsetMs(): number | null {
     return this.#clock.length === 0 ? null : Math.max(...this.#clock);
@@ -89,14 +83,12 @@ export class PrimaryNode {
    */
   async open(): Promise<this> {
     await Promise.all([this.read.connect(), this.write.connect()]);
-    const [report, other, info, readerInfo] = await Promise.all([
+    const [report, other, info] = await Promise.all([
       inquire(this.read),
       inquire(this.write),
       this.write.call('info', 'server').catch(() => null),
-      this.read.call('info', 'server').catch(() => null),
     ]);
     this.#accept(report);
-    this.#runId = parseInfo(readerInfo).get('run_id') ?? null;
     this.#waitsForOthers = isBefore(parseInfo(info).get('redis_version'), 7, 2);
     if (other.role === 'slave') this.leave('it is a replica');
     if (this.lost) throw this.lost;
