@@ -8,8 +8,8 @@ export interface StoredSession {
   readonly id: string;
   /** JSON text of each top-level field, without `cookie`. */
   readonly fields: ReadonlyMap<string, string>;
-  /** What the texts of the fields say, where that is known already; shared, so whoever hands it out hands out copies. */
-  readonly values?: ReadonlyMap<string, unknown> | undefined;
+  /** What the texts of the fields say, as far as somebody has asked; shared by all who read them: they get copies. */
+  readonly values?: Map<string, unknown> | undefined;
   /** JSON text of the cookie's attributes without `expires`, or `null` when the session was stored without a cookie. */
   readonly cookie: string | null;
   /** Whose session it is, or `null`. */

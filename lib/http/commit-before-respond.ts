@@ -41,14 +41,28 @@ export function responseMethodsOf(response: ServerResponse): ResponseMethods {
  * @internal
  */
 export function commitBeforeRespond(response: ServerResponse, lower: ResponseMethods, commit: ResponseCommit): void {
-  const guard = new ResponseGuard(response, lower, commit);
-  const methods: Record<ResponseMethodName, Method> = {
-    writeHead: (...args) => guard.take('writeHead', args),
-    write: (...args) => guard.take('write', args),
-    end: (...args) => guard.take('end', args),
-    flushHeaders: (...args) => guard.take('flushHeaders', args),
+  (response as GuardedResponse)[GUARD] = new ResponseGuard(response, lower, commit);
+  Object.assign(response, GUARDED_METHODS);
+}
+
+const GUARD = Symbol('nestjs-ha-session:guard');
+
+interface GuardedResponse extends ServerResponse {
+  [GUARD]?: ResponseGuard;
+}
+
+/** The same for all responses: four functions less for each, and Node's own code meets responses of one shape. */
+const GUARDED_METHODS: Readonly<Record<ResponseMethodName, Method>> = {
+  writeHead: guarded('writeHead'),
+  write: guarded('write'),
+  end: guarded('end'),
+  flushHeaders: guarded('flushHeaders'),
+};
+
+function guarded(name: ResponseMethodName): Method {
+  return function (this: GuardedResponse, ...args) {
+    return this[GUARD]?.take(name, args);
   };
-  Object.assign(response, methods);
 }
 
 /** `untouched`: nothing has been sent. `open`: calls pass. `dropped`: an error response was sent instead, calls go nowhere. */
@@ -67,7 +81,7 @@ class ResponseGuard {
     private readonly lower: ResponseMethods,
     private readonly commit: ResponseCommit,
   ) {
-    this.upperWriteHead = responseMethodsOf(response).writeHead;
+    this.upperWriteHead = (response as unknown as ResponseMethods).writeHead;
     this.initialHeaders = response.getHeaders();
   }
 

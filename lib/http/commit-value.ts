@@ -15,20 +15,20 @@ export function commitBeforeValue(
   requestSession: RequestSession,
   response: ServerResponse,
 ): MonoTypeOperatorFunction<unknown> {
-  return (values) =>
-    values.pipe(
-      concatMap((value) => {
-        // A response that is on its way, or held, commits itself; a lock around this must outlast that.
-        const work = response.headersSent ? requestSession.idle() : requestSession.settle();
-        return work ? from(work).pipe(map(() => value)) : of(value);
-      }),
-      // Also what the handler's own calls of the session threw.
-      catchError((error: unknown) => throwError(() => exceptionOf(error, response))),
-    );
+  return concatMap((value) => {
+    // A response that is on its way, or held, commits itself; a lock around this must outlast that.
+    const work = response.headersSent ? requestSession.idle() : requestSession.settle();
+    return work ? from(work).pipe(map(() => value)) : of(value);
+  });
 }
 
-/** What to hand to Nest for an error of the session, with the headers that belong to it. @internal */
-export function exceptionOf(error: unknown, response: ServerResponse): unknown {
+/** Makes Nest's exceptions of a session's errors, whether storing it failed or what the handler itself asked of it. @internal */
+export function tellExceptions<T>(response: ServerResponse): MonoTypeOperatorFunction<T> {
+  return catchError((error: unknown) => throwError(() => exceptionOf(error, response)));
+}
+
+/** What to hand to Nest for an error of the session, with the headers that belong to it. */
+function exceptionOf(error: unknown, response: ServerResponse): unknown {
   if (!response.headersSent) {
     for (const [name, text] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, text);
   }

@@ -48,8 +48,8 @@ export function viewStore(
   const own: Record<PropertyKey, unknown> = {
     generate,
     get(sid: string, callback: (error: unknown, data?: SessionData | null) => void) {
-      const get = target.get.bind(target) as (sid: string, done: typeof callback, signal?: () => AbortSignal) => void;
-      get(sid, callback, closed);
+      if (isInspecting(target)) target.loadForRequest(sid, callback, closed);
+      else target.get(sid, callback);
     },
     createSession(request: CycleRequest, data: Parameters<Store['createSession']>[1]) {
       const session = target.createSession(request as never, data);

@@ -1,4 +1,4 @@
-import type { Store } from 'express-session';
+import type { SessionData, Store } from 'express-session';
 import type { Done } from './store-calls.js';
 
 /** A store that can say itself what a live session needs. @internal */
@@ -7,6 +7,11 @@ export interface InspectingStore extends Store {
   rotate(sid: string, graceMs: number, callback: Done): void;
   changedFields(session: object): readonly string[];
   forget(sid: string): void;
+  loadForRequest(
+    sid: string,
+    callback: (error?: unknown, data?: SessionData | null) => void,
+    signal: (() => AbortSignal) | undefined,
+  ): void;
   setOwner(session: object, owner: string | undefined): void;
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { RequestSession } from './request-session.js';
 import type { Done } from './store-calls.js';
 import type { LiveSession } from './session.types.js';
@@ -18,6 +19,13 @@ const METHODS: PropertyDescriptorMap = {
   regenerate: descriptor((_session, request, done) => {
     request.regenerate(done);
   }),
+  // A field that nobody has asked for yet would be shown as an accessor.
+  [inspect.custom]: {
+    configurable: true,
+    value(this: LiveSession): object {
+      return Object.assign(Object.create(Object.getPrototypeOf(this) as object) as object, this);
+    },
+  },
 };
 
 /**

@@ -8,15 +8,18 @@ import type { Store } from 'express-session';
 import { SESSION_LOCKS, SESSION_STORE } from '../core/session.tokens.js';
 import { SessionUnsupportedError } from '../errors/session-unsupported.error.js';
 import type { SessionLock, SessionLocks } from '../store/session-locks.js';
-import { commitBeforeValue, exceptionOf } from './commit-value.js';
+import { commitBeforeValue, tellExceptions } from './commit-value.js';
 import { rawOf } from './raw-http.js';
 import { RequestSession } from './request-session.js';
 import { SESSION_ACCESS } from './session-access.decorator.js';
 import type { SessionAccessMode } from './session-access.decorator.js';
 
+/** Methods that are not meant to change anything: RFC 9110, section 9.2.1. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
 /**
- * Gives each handler the access to its session that `@SessionAccess` asks for, and stores the session when it has returned. An
- * exclusive lock is held until that is done.
+ * Gives each handler the access to its session that `@SessionAccess` asks for, and stores the session when it has returned, unless
+ * the request is one that should only read. An exclusive lock is held until that is done.
  *
  * @internal
  */
@@ -31,7 +34,8 @@ export class SessionInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
     const http = context.switchToHttp();
-    const session = RequestSession.of(rawOf<IncomingMessage>(http.getRequest()));
+    const request = rawOf<IncomingMessage>(http.getRequest());
+    const session = RequestSession.of(request);
     // With several modules each has such an interceptor, and locks of its own.
     if (!session?.isAtHomeIn(this.store)) return next.handle();
     const targets = [context.getHandler(), context.getClass()];
@@ -40,11 +44,14 @@ export class SessionInterceptor implements NestInterceptor {
     const commit = commitBeforeValue(session, response);
     if (mode !== 'exclusive') {
       session.access = mode;
-      return next.handle().pipe(commit);
+      // To tell whether there is anything to store takes serialising the session, and the response has to tell it anyhow.
+      return SAFE_METHODS.has(request.method ?? '')
+        ? next.handle().pipe(tellExceptions(response))
+        : next.handle().pipe(commit, tellExceptions(response));
     }
     return defer(() => from(this.enter(session, response))).pipe(
-      catchError((error: unknown) => throwError(() => exceptionOf(error, response))),
-      switchMap((lock) => this.runLocked(session, lock, next.handle().pipe(commit))),
+      tellExceptions(response),
+      switchMap((lock) => this.runLocked(session, lock, next.handle().pipe(commit, tellExceptions(response)))),
     );
   }
 

@@ -24,6 +24,7 @@ export class PrimaryNode {
   readonly #reader: CommandRunner;
   readonly #writer: CommandRunner;
   readonly #clock: number[] = [];
+  #clockOffsetMs: number | null = null;
   readonly #onReport: (() => void)[] = [];
   #waitsForOthers = false;
   #report: NodeReport | null = null;
@@ -69,7 +70,7 @@ export class PrimaryNode {
 
   /** Redis's clock less `performance.now()`, never ahead of the truth; `null` when it may not be asked. */
   get clockOffsetMs(): number | null {
-    return this.#clock.length === 0 ? null : Math.max(...this.#clock);
+    return this.#clockOffsetMs;
   }
 
   get heardAt(): number {
@@ -177,6 +178,7 @@ export class PrimaryNode {
     if (latest !== undefined && Math.abs(offsetMs - latest) > 1000) this.#clock.length = 0;
     this.#clock.push(offsetMs);
     if (this.#clock.length > CLOCK_SAMPLES) this.#clock.shift();
+    this.#clockOffsetMs = Math.max(...this.#clock);
   }
 }
 

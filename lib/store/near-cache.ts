@@ -4,7 +4,6 @@ import { storedId } from '../core/session-id.js';
 import type { SessionLink } from '../core/session-link.js';
 import type { StoredSession } from '../core/session-record.js';
 import type { NearCacheOptions } from '../options/resolved-session.options.js';
-import { valuesOf } from './session-codec.js';
 import type { SessionCache, SessionNearCacheStatus } from './session-repository.js';
 
 /** How often it is proven that changes are heard of, in the time that one proof is good for. */
@@ -22,7 +21,8 @@ interface Entry {
   readonly deadlineMs: number;
   readonly latestMs: number;
   readonly bytes: number;
-  values: ReadonlyMap<string, unknown> | undefined;
+  /** Made when the session is found for the first time. */
+  values: Map<string, unknown> | undefined;
 }
 
 /** Stands for one read that is under way. @internal */
@@ -70,7 +70,7 @@ export class NearCache implements KeyListener, SessionCache {
       return undefined;
     }
     this.#hits++;
-    entry.values ??= valuesOf(entry.stored.fields);
+    entry.values ??= new Map();
     return {
       ...entry.stored,
       values: entry.values,

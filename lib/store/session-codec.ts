@@ -23,22 +23,22 @@ export class UndecodableFieldError extends Error {
 /**
  * Serialises a live session, field by field.
  *
+ * @param knownText - the text of a field that is known without looking at the field
  * @throws SessionSerializationError when a field is or holds what JSON cannot carry; names the field.
  * @internal
  */
-export function encodeSession(session: object): EncodedSession {
+export function encodeSession(session: object, knownText?: (name: string) => string | undefined): EncodedSession {
   const fields = new Map<string, string>();
   let cookie: EncodedCookie = { text: null, maxAgeMs: null };
   let length = 0;
   for (const name of Object.keys(session)) {
-    const value = (session as Record<string, unknown>)[name];
     if (name === 'cookie') {
-      cookie = encodeCookie(value);
+      cookie = encodeCookie((session as { readonly cookie: unknown }).cookie);
       continue;
     }
     // `__proto__` as a name would set a prototype when the session is built again.
     if (name === '__proto__') continue;
-    const text = encodeField(name, value);
+    const text = knownText?.(name) ?? encodeField(name, (session as Record<string, unknown>)[name]);
     if (text === undefined) continue;
     fields.set(name, text);
     length += name.length + text.length;
@@ -49,27 +49,25 @@ export function encodeSession(session: object): EncodedSession {
 /**
  * The session data of a stored session as express-session's `get` hands it out.
  *
+ * @param maxLength - fields with longer texts are left out
  * @throws UndecodableFieldError when a field is not JSON.
  * @internal
  */
-export function decodeSession(stored: StoredSession, nowMs: number): Record<string, unknown> {
+export function decodeSession(stored: StoredSession, nowMs: number, maxLength = Infinity): Record<string, unknown> {
   const data: Record<string, unknown> = {};
   if (stored.cookie !== null) data['cookie'] = decodeCookie(stored.cookie, nowMs + stored.remainingMs);
-  if (stored.values) {
-    for (const [name, value] of stored.values) data[name] = copyOf(value);
-  } else {
-    for (const [name, text] of stored.fields) if (name !== '__proto__') data[name] = parse(name, text);
+  for (const [name, text] of stored.fields) {
+    if (text.length <= maxLength && name !== '__proto__') data[name] = readField(stored, name, text);
   }
   return data;
 }
 
-/** What the texts of fields say, or `undefined` when one of them is not JSON. @internal */
-export function valuesOf(fields: ReadonlyMap<string, string>): ReadonlyMap<string, unknown> | undefined {
-  try {
-    return new Map([...fields].flatMap(([name, text]) => (name === '__proto__' ? [] : [[name, parse(name, text)]])));
-  } catch {
-    return undefined;
-  }
+/** The value of one field. @throws UndecodableFieldError when its text is not JSON. @internal */
+export function readField({ values }: StoredSession, name: string, text: string): unknown {
+  if (!values) return parse(name, text);
+  let value = values.get(name);
+  if (value === undefined) values.set(name, (value = parse(name, text)));
+  return copyOf(value);
 }
 
 /** A copy of what was read from JSON: a third of the time that reading it again takes. */

@@ -4,6 +4,7 @@ import { storedId } from '../core/session-id.js';
 import type { StoredSession } from '../core/session-record.js';
 import { answer, promised } from './callback.js';
 import type { SessionStoreCallback } from './callback.js';
+import { LATE_LENGTH, LateFields } from './late-fields.js';
 import { decodeSession, UndecodableFieldError } from './session-codec.js';
 import type { SessionRepository } from './session-repository.js';
 import { SessionWriter } from './session-writer.js';
@@ -17,6 +18,7 @@ import type { PendingWrite, SessionStoreSettings } from './session-writer.js';
  */
 export class SessionStore extends session.Store {
   private readonly writer: SessionWriter;
+  private readonly late: LateFields;
   private readonly saving = new WeakMap<object, Promise<void>>();
 
   /** @internal */
@@ -25,18 +27,36 @@ export class SessionStore extends session.Store {
     private readonly settings: SessionStoreSettings,
   ) {
     super();
-    this.writer = new SessionWriter(repository, settings);
+    this.late = new LateFields((stored, field) => {
+      this.tellUndecodable(stored, field);
+    });
+    this.writer = new SessionWriter(repository, settings, this.late);
   }
 
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */
   override get(sid: string): Promise<session.SessionData | undefined>;
-  override get(sid: string, callback: SessionStoreCallback<session.SessionData>, signal?: () => AbortSignal): void;
+  override get(sid: string, callback: SessionStoreCallback<session.SessionData>): void;
   override get(
     sid: string,
     callback?: SessionStoreCallback<session.SessionData>,
-    signal?: () => AbortSignal,
   ): Promise<session.SessionData | undefined> | void {
-    return answer(this.fetch(sid, signal), callback);
+    return answer(this.fetch(sid, Infinity), callback);
+  }
+
+  /**
+   * Loads a session for a request: what it hands out is for `createSession` alone, which adds the fields that are long.
+   *
+   * @param signal - ends the load
+   * @internal
+   */
+  loadForRequest(
+    sid: string,
+    callback: SessionStoreCallback<session.SessionData>,
+    signal: (() => AbortSignal) | undefined,
+  ): void {
+    // An application's own `get` goes before.
+    if (this.isReplaced('get')) this.get(sid, callback);
+    else void answer(this.fetch(sid, LATE_LENGTH, signal), callback);
   }
 
   /**
@@ -48,7 +68,7 @@ export class SessionStore extends session.Store {
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): Promise<void> | void {
     const running = this.saving.get(data);
     // An application's own `set` may have changed the session since `pending` looked at it.
-    if (this.isSetReplaced()) this.writer.forget();
+    if (this.isReplaced('set')) this.writer.forget();
     // Two saves of one session object: the second writes what has changed since the first.
     const result = running ? running.then(() => this.writer.save(sid, data)) : this.writer.save(sid, data);
     if (result) {
@@ -118,6 +138,7 @@ export class SessionStore extends session.Store {
     if (!('cookie' in data)) Object.assign(data, { cookie: { originalMaxAge: null } });
     const live = super.createSession(req, data);
     this.writer.adopt(data, live);
+    this.late.adopt(data, live);
     return live;
   }
 
@@ -152,16 +173,19 @@ export class SessionStore extends session.Store {
     void answer(this.giveUp(sid, graceMs), callback);
   }
 
-  private fetch(sid: string, signal?: () => AbortSignal): Promise<session.SessionData | undefined> {
+  private fetch(sid: string, maxLength: number, signal?: () => AbortSignal): Promise<session.SessionData | undefined> {
     return this.repository.load(sid, signal).then((stored) => {
-      const data = stored ? this.decode(stored) : undefined;
-      if (stored && data) this.writer.loaded(data, stored);
+      const data = stored ? this.decode(stored, maxLength) : undefined;
+      if (stored && data) {
+        this.writer.loaded(data, stored);
+        if (maxLength !== Infinity) this.late.loaded(data, stored);
+      }
       return data;
     });
   }
 
-  private isSetReplaced(): boolean {
-    return Reflect.get(this, 'set') !== Reflect.get(SessionStore.prototype, 'set');
+  private isReplaced(name: 'get' | 'set'): boolean {
+    return Reflect.get(this, name) !== Reflect.get(SessionStore.prototype, name);
   }
 
   private async end(sid: string): Promise<void> {
@@ -188,13 +212,17 @@ export class SessionStore extends session.Store {
   }
 
   /** An undecodable session is told and counts as none: its user logs in again instead of failing for ever. */
-  private decode(stored: StoredSession): session.SessionData | undefined {
+  private decode(stored: StoredSession, maxLength = Infinity): session.SessionData | undefined {
     try {
-      return decodeSession(stored, Date.now()) as unknown as session.SessionData;
+      return decodeSession(stored, Date.now(), maxLength) as unknown as session.SessionData;
     } catch (error) {
       if (!(error instanceof UndecodableFieldError)) throw error;
-      this.settings.onEvent?.({ type: 'undecodable', id: stored.id, field: error.field });
+      this.tellUndecodable(stored, error.field);
       return undefined;
     }
+  }
+
+  private tellUndecodable({ id }: StoredSession, field: string): void {
+    this.settings.onEvent?.({ type: 'undecodable', id, field });
   }
 }

@@ -12,6 +12,7 @@ import { SessionBaseline } from './session-baseline.js';
 import type { SessionDelta } from './session-baseline.js';
 import type { EncodedSession } from './session-codec.js';
 import { encodeSession } from './session-codec.js';
+import type { LateFields } from './late-fields.js';
 import type { SessionRepository, SideEffects } from './session-repository.js';
 
 /** Settings of a store over a repository. @internal */
@@ -55,6 +56,7 @@ export class SessionWriter {
   constructor(
     private readonly repository: SessionRepository,
     private readonly settings: SessionStoreSettings,
+    private readonly late: LateFields,
   ) {}
 
   /** Takes note of what was loaded for some session data. */
@@ -218,8 +220,10 @@ export class SessionWriter {
   }
 
   private encode(data: object): EncodedSession {
-    const encoded = encodeSession(data);
     const { maxBytes } = this.settings;
+    const isUnread = this.late.unreadOf(data);
+    const stored = isUnread && this.baselines.get(data)?.fields;
+    const encoded = encodeSession(data, stored && ((name) => (isUnread(name) ? stored.get(name) : undefined)));
     if (encoded.length * 3 > maxBytes) refuseLarge(encoded, maxBytes);
     return encoded;
   }

@@ -37,7 +37,16 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
     /** A request's live session: new, or of what is stored. */
     async function request(id: string, of: SessionStore = store, cookie: session.CookieOptions = {}): Promise<Live> {
       const req = { sessionID: id, sessionStore: of } as unknown as Parameters<SessionStore['createSession']>[0];
-      const data = await of.get(id);
+      const data = await new Promise<session.SessionData | null | undefined>((resolve, reject) => {
+        of.loadForRequest(
+          id,
+          (error, found) => {
+            if (error instanceof Error) reject(error);
+            else resolve(found);
+          },
+          undefined,
+        );
+      });
       if (data) return of.createSession(req, data) as unknown as Live;
       const live = of.createSession(req, {
         cookie: { originalMaxAge: null },
@@ -367,6 +376,94 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       live['n'] = 2;
       await expect(store.set(id, live)).rejects.toMatchObject({ code: 'SESSION_LOCK_LOST' });
       expect(await get(id)).toMatchObject({ n: 1 });
+    });
+
+    describe('a long field, which is read when somebody asks for it,', () => {
+      const lines = Array.from({ length: 20 }, (_, line) => ({ sku: `sku-${line}`, options: { colour: 'amber' } }));
+      const requestWith = async (values: Record<string, unknown>): Promise<{ id: string; live: Live }> => {
+        const id = sid();
+        const live = await request(id);
+        Object.assign(live, values);
+        await store.set(id, live);
+        return { id, live: await request(id) };
+      };
+      const isUnread = (live: Live, name: string) => Object.getOwnPropertyDescriptor(live, name)?.get !== undefined;
+
+      it('is a property like any other', async () => {
+        const { live } = await requestWith({ lines, short: 1 });
+        expect(isUnread(live, 'lines')).toBe(true);
+        expect(isUnread(live, 'short')).toBe(false);
+        expect(Object.keys(live).sort()).toEqual(['cookie', 'lines', 'short']);
+        expect('lines' in live).toBe(true);
+        expect(isUnread(live, 'lines')).toBe(true);
+        expect(live['lines']).toEqual(lines);
+        expect(live['lines']).toBe(live['lines']);
+        expect(Object.getOwnPropertyDescriptor(live, 'lines')).toMatchObject({ enumerable: true, writable: true });
+        const { live: other } = await requestWith({ lines });
+        expect(Object.entries(other)).toContainEqual(['lines', lines]);
+        const { live: third } = await requestWith({ lines });
+        expect(JSON.parse(JSON.stringify(third))).toMatchObject({ lines });
+      });
+
+      it('is not read, nor serialised, to tell what has changed', async () => {
+        const { id, live } = await requestWith({ lines, short: 1 });
+        expect(store.pending(live)).toBe('nothing');
+        live['short'] = 2;
+        expect(store.changedFields(live)).toEqual(['short']);
+        await store.set(id, live);
+        expect(isUnread(live, 'lines')).toBe(true);
+        expect(await get(id)).toMatchObject({ short: 2, lines });
+        expect(store.pending(live)).toBe('nothing');
+        expect(live['lines']).toEqual(lines);
+        expect(store.pending(live)).toBe('nothing');
+      });
+
+      it.each<[string, (live: Live) => void, unknown]>([
+        ['changed inside', (live) => (live['lines'] as { sku: string }[]).splice(1), lines.slice(0, 1)],
+        ['replaced', (live) => (live['lines'] = 'none'), 'none'],
+        ['replaced by its own value', (live) => (live['lines'] = structuredClone(lines)), lines],
+        ['defined anew', (live) => Object.defineProperty(live, 'lines', { value: 7, enumerable: true }), 7],
+        ['taken away', (live) => delete live['lines'], undefined],
+        ['taken away and set', (live) => void (delete live['lines'], (live['lines'] = [1])), [1]],
+        ['set to undefined', (live) => (live['lines'] = undefined), undefined],
+      ])('is stored as it is when it was %s', async (_what, act, expected) => {
+        const { id, live } = await requestWith({ lines, short: 1 });
+        act(live);
+        await store.set(id, live);
+        expect((await get(id))?.['lines']).toEqual(expected);
+        expect((await request(id))['lines']).toEqual(expected);
+      });
+
+      it('is nobody else’s: what one request does to it no other sees', async () => {
+        const { id, live } = await requestWith({ lines });
+        const [one, other] = [live, await request(id)];
+        (one['lines'] as unknown[]).length = 0;
+        expect(other['lines']).toEqual(lines);
+        expect((await request(id))['lines']).toEqual(lines);
+      });
+
+      it('keeps what another request has stored meanwhile', async () => {
+        const { id, live } = await requestWith({ lines, short: 1 });
+        const other = await request(id);
+        other['lines'] = lines.slice(0, 5);
+        await store.set(id, other);
+        live['short'] = 2;
+        await store.set(id, live);
+        expect(await get(id)).toMatchObject({ short: 2, lines: lines.slice(0, 5) });
+      });
+
+      it('comes by way of an application’s own `get`, when there is one', async () => {
+        const own = open();
+        const { id } = await requestWith({ lines });
+        const calls: string[] = [];
+        const original = own.get.bind(own);
+        own.get = ((asked: string, callback: never) => {
+          calls.push(asked);
+          original(asked, callback);
+        }) as typeof own.get;
+        expect((await request(id, own))['lines']).toEqual(lines);
+        expect(calls).toEqual([id]);
+      });
     });
 
     it('a session stored without a cookie opens for a request all the same', async () => {

@@ -142,4 +142,19 @@ describe('lifetimes of sessions', () => {
     await client.post('/set', { count: 2 });
     expect((await client.get('/count')).json).toEqual({ count: 2 });
   });
+
+  it('a long corrupt value, which is read when it is asked for, is told then and has no value', async () => {
+    const application = `corrupt-${randomUUID()}`;
+    const { app, ...http } = await start({ application, idleTimeoutMs: 60_000 });
+    const client = http.client();
+    await client.post('/set', { count: 1 });
+    const [key = ''] = (await redis.cli('keys', `{${application}:0}:s:*`)) as string[];
+    await redis.cli('hset', key, 'd:count', `[${'1,'.repeat(200)}`);
+    for (let read = 0; read < 2; read++) expect((await client.get('/count')).json).toEqual({ count: null });
+    const { heard } = app.get(Listener);
+    expect(heard.filter(({ type }) => type === 'undecodable')).toHaveLength(2);
+    expect(heard.at(-1)).toMatchObject({ type: 'undecodable', field: 'count' });
+    await client.post('/set', { count: 2 });
+    expect((await client.get('/count')).json).toEqual({ count: 2 });
+  });
 });

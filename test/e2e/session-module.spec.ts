@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Controller, Get, Inject, Injectable, Logger, Module, Post, Version, VersioningType } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -164,6 +165,29 @@ describe('SessionModule', () => {
       expect((await user.post('/api/v2/versioned')).json).toEqual({ n: 2 });
       expect(warn).not.toHaveBeenCalled();
       expect(log).toEqual([]);
+    });
+
+    it('shows a session as it is to whoever prints it, also what nobody has read yet', async () => {
+      const lines = Array.from({ length: 200 }, (_, line) => line);
+      @Controller()
+      class Printer {
+        @Post('fill')
+        fill(@CurrentSession() session: LiveSession<{ lines: number[] }>) {
+          session.lines = lines;
+        }
+
+        @Get('print')
+        print(@CurrentSession() session: LiveSession<{ lines: number[] }>) {
+          return { text: inspect(session, { maxArrayLength: 2 }) };
+        }
+      }
+      const modules = [SessionModule.forRoot(options())];
+      const { client } = await startHttpApp({ platform, modules, controllers: [Printer] });
+      const user = client();
+      await user.post('/fill');
+      const { text } = (await user.get('/print')).json as { text: string };
+      expect(text).toMatch(/^Session \{/);
+      expect(text).toContain('lines: [ 0, 1, ... 198 more items ]');
     });
 
     it('leaves alone what is excluded, and covers only what is named', async () => {
