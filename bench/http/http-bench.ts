@@ -61,6 +61,14 @@ interface Context {
   readonly sentNames: Map<string, Set<string>>;
 }
 
+/** Users with sessions of one size. */
+interface Users {
+  readonly bytes: number;
+  readonly cookies: readonly string[];
+  /** What is measured of them. */
+  readonly operations: ReadonlySet<Operation>;
+}
+
 /** Requests under way at the end of a stretch are let go and end by themselves. */
 const SETTLE_MS = 60;
 /** So that all connections are open and in the rhythm of the cell. */
@@ -89,9 +97,7 @@ export async function runHttpBench(options: {
       // Another one goes first each round, so that no drift of the machine favours anybody.
       for (const variant of rotated(variants, round)) {
         if (group.isDelayed && variant.uses === 'nothing') continue;
-        progress(
-          `round ${round + 1}/${plan.rounds}  ${group.bytes / 1_024} KB${group.isDelayed ? ' +5 ms' : ''}  ${variant.label}`,
-        );
+        progress(`round ${round + 1}/${plan.rounds}${group.isDelayed ? ' +5 ms' : ''}  ${variant.label}`);
         await measureGroup(context, variant, group, round);
       }
     }
@@ -104,29 +110,28 @@ async function measureGroup(context: Context, variant: Variant, group: CellGroup
   await place.meter.flush();
   const server = await startServer({ variant: variant.name, redis: place.target });
   try {
-    const connections = Math.max(...group.cells.map((cell) => cell.connections));
-    const cookies = await logIn(server.origin, connections, group.bytes);
-    if (round === 0 && variant.uses !== 'nothing')
-      await measureExactly(context, variant, group, place, server, cookies[0] ?? '');
-    await warmUp(context.plan, group, server, cookies);
-    for (const cell of group.cells) {
-      const own = cookies.slice(0, cell.connections);
-      await runLoad({ ...cell, origin: server.origin, cookies: own, durationMs: CELL_WARM_UP_MS });
-      context.samples.push(await measureCell(context, variant, cell, round, place, server, own));
+    for (const bytes of new Set(group.cells.map((cell) => cell.bytes))) {
+      const cells = group.cells.filter((cell) => cell.bytes === bytes);
+      const connections = Math.max(...cells.map((cell) => cell.connections));
+      const cookies = await logIn(server.origin, connections, bytes);
+      const users = { bytes, cookies, operations: new Set(cells.map((cell) => cell.operation)) };
+      if (round === 0 && variant.uses !== 'nothing')
+        await measureExactly(context, variant, group, place, server, users);
+      await warmUp(context.plan, users, server);
+      for (const cell of cells) {
+        const own = cookies.slice(0, cell.connections);
+        await runLoad({ ...cell, origin: server.origin, cookies: own, durationMs: CELL_WARM_UP_MS });
+        context.samples.push(await measureCell(context, variant, cell, round, place, server, own));
+      }
     }
   } finally {
     await server.stop();
   }
 }
 
-async function warmUp(
-  plan: HttpPlan,
-  group: CellGroup,
-  server: ServerProcess,
-  cookies: readonly string[],
-): Promise<void> {
-  for (const operation of new Set(group.cells.map((cell) => cell.operation))) {
-    const load = { operation, bytes: group.bytes, origin: server.origin, cookies, connections: cookies.length };
+async function warmUp(plan: HttpPlan, { bytes, cookies, operations }: Users, server: ServerProcess): Promise<void> {
+  for (const operation of operations) {
+    const load = { operation, bytes, origin: server.origin, cookies, connections: cookies.length };
     const target = (await server.usage()).requests + plan.warmUpRequests;
     const deadline = performance.now() + plan.warmUpMs;
     while ((await server.usage()).requests < target && performance.now() < deadline) {
@@ -141,11 +146,11 @@ async function measureExactly(
   group: CellGroup,
   { primary, meter }: ServerPlace,
   { origin }: ServerProcess,
-  cookie: string,
+  { bytes: size, cookies, operations }: Users,
 ): Promise<void> {
   const { exactCount } = context.plan;
-  for (const operation of new Set(group.cells.map((cell) => cell.operation))) {
-    const run = (): Promise<void> => runInSequence(origin, operation, exactCount, cookie, group.bytes);
+  for (const operation of operations) {
+    const run = (): Promise<void> => runInSequence(origin, operation, exactCount, cookies[0] ?? '', size);
     await run();
     const trace = await traceCommands(primary, run);
     context.sentNames.set(`${variant.name} ${operation}`, new Set(trace.sent.keys()));
@@ -154,7 +159,7 @@ async function measureExactly(
     context.exact.push({
       variant: variant.name,
       operation,
-      bytes: group.bytes,
+      bytes: size,
       ...perRequest(trace, exactCount),
       ...bytes,
     });

@@ -17,7 +17,7 @@ export interface HttpPlan {
   readonly cells: readonly Cell[];
   /** Requests of each operation before anything is measured: time alone says little of how far the compiler got. */
   readonly warmUpRequests: number;
-  /** The warm-up of an operation ends then in any case, and each cell has a short one of its own. @unit milliseconds */
+  /** The warm-up of an operation on a size ends then in any case, and each cell has a short one of its own. @unit milliseconds */
   readonly warmUpMs: number;
   /** @unit milliseconds */
   readonly measureMs: number;
@@ -59,8 +59,8 @@ export const FULL: HttpPlan = {
     ...cross(READ_AND_CHANGE, [4 * KB], [1, 32, 256], true),
   ],
   warmUpRequests: 4_000,
-  warmUpMs: 4_000,
-  measureMs: 2_000,
+  warmUpMs: 2_000,
+  measureMs: 500,
   exactCount: 200,
 };
 
@@ -70,23 +70,16 @@ export const ALL: HttpPlan = {
   cells: [...cross(EVERYTHING, SIZES, [1, 32, 256]), ...cross(EVERYTHING, SIZES, [1, 32, 256], true)],
 };
 
-/** Cells that one server process can serve, in the order in which it does. */
+/** Cells that one server process serves, in the order in which it does: sessions of every size, over one network. */
 export interface CellGroup {
-  readonly bytes: number;
   readonly isDelayed: boolean;
   readonly cells: readonly Cell[];
 }
 
-export function groupsOf(plan: HttpPlan): readonly CellGroup[] {
-  const groups = new Map<string, { bytes: number; isDelayed: boolean; cells: Cell[] }>();
-  for (const cell of plan.cells) {
-    const { bytes, isDelayed } = cell;
-    const key = `${bytes} ${isDelayed}`;
-    const group = groups.get(key) ?? { bytes, isDelayed, cells: [] };
-    group.cells.push(cell);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
+export function groupsOf({ cells }: HttpPlan): readonly CellGroup[] {
+  return [false, true]
+    .map((isDelayed) => ({ isDelayed, cells: cells.filter((cell) => cell.isDelayed === isDelayed) }))
+    .filter((group) => group.cells.length > 0);
 }
 
 function cross(

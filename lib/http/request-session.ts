@@ -184,10 +184,12 @@ export class RequestSession {
     if (this.settling) return this.settling.then(() => this.settle());
     const idle = this.calls.idle();
     const work = idle ? idle.then(() => this.write()) : this.write();
-    this.settling = work?.finally(() => {
+    const done = (): void => {
       this.settling = undefined;
-    });
-    return this.settling;
+    };
+    // Before what anybody else does when it has ended: that was asked for later.
+    work?.then(done, done);
+    return (this.settling = work);
   }
 
   /** Waits for what is under way, however it ends. `undefined`: nothing is. */

@@ -62,7 +62,9 @@ export class RedisSessionRepository implements SessionRepository {
 
   async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
     const keys = this.layout.session(sid);
-    const evicted = await this.makeRoom(keys, change);
+    // Most changes concern no index but what the script itself keeps: they need not wait for anything else.
+    const isIndexed = this.users.isConcernedBy(change);
+    const evicted = isIndexed ? await this.makeRoom(keys, change) : [];
     if (!evicted) return { outcome: 'refused' };
     const reply = await this.calls.change(scripts.createSession, this.keysOf(keys, change), [
       this.tokens.next(),
@@ -76,13 +78,14 @@ export class RedisSessionRepository implements SessionRepository {
       ...pairs(change.set),
     ]);
     if (!reply.done) return { outcome: reply.reason === 'ended' ? 'ended' : 'exists' };
-    await this.users.complete(keys, change);
+    if (isIndexed) await this.users.complete(keys, change);
     return { outcome: 'created', ...stateOf(reply), evicted, expired: reply.rest.slice(2).map(String) };
   }
 
   async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
     const keys = this.layout.session(sid);
-    const evicted = await this.makeRoom(keys, change);
+    const isIndexed = this.users.isConcernedBy(change);
+    const evicted = isIndexed ? await this.makeRoom(keys, change) : [];
     if (!evicted) return { outcome: 'refused' };
     const reply = await this.calls.change(scripts.commitSession, this.keysOf(keys, change), [
       this.tokens.next(),
@@ -101,8 +104,8 @@ export class RedisSessionRepository implements SessionRepository {
       ...expectations(change),
     ]);
     if (!reply.done) return refusal(reply.reason, reply.names);
-    await this.users.complete(keys, change);
-    await this.removeFormerUser(keys, reply, change);
+    if (isIndexed) await this.users.complete(keys, change);
+    if (reply.rest[2]) await this.removeFormerUser(keys, reply, change);
     return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
   }
 

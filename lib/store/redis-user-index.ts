@@ -34,6 +34,12 @@ export class RedisUserIndex {
     return userId !== null && this.layout.isSingleSlot ? [this.layout.user(userId)] : [];
   }
 
+  /** Whether the index has to be prepared for a change, and may have to be completed after it. */
+  isConcernedBy({ userId, idleTimeoutMs, isSignIn }: SessionChange): boolean {
+    if (userId === null || idleTimeoutMs <= 0) return false;
+    return !this.layout.isSingleSlot || (isSignIn && this.limit !== null);
+  }
+
   /**
    * Prepares the index for a session that is about to be stored with this user; `null` when he may have no more sessions, else
    * the stored ids of those that have to end first.

@@ -25,7 +25,7 @@ const SECRET = 'a-secret-of-the-peer-tests-0123456789';
 const { version } = createRequire(import.meta.url)('express-session/package.json') as { version: string };
 const takesFunction = Number(version.split('.')[1]) >= 19;
 /** How long a response may take before it counts as held back. */
-const SLOW_MS = 500;
+const SLOW_MS = 1_500;
 
 type Data = Record<string, unknown> & session.Session;
 
