@@ -59,7 +59,7 @@ export const FULL: HttpPlan = {
     ...cross(READ_AND_CHANGE, [4 * KB], [1, 32, 256], true),
   ],
   warmUpRequests: 4_000,
-  warmUpMs: 2_000,
+  warmUpMs: 700,
   measureMs: 500,
   exactCount: 200,
 };
