@@ -79,7 +79,7 @@ const SCENARIOS: readonly ClusterScenario[] = [
 
 describe('faults of a Redis Cluster, with replicated changes', () => {
   for (const { name, fault } of SCENARIOS) {
-    it(name, async () => {
+    it.concurrent(name, async () => {
       const cluster = await startClusterTopology();
       const apps: AppProcess[] = [];
       let workload: Workload | undefined;
@@ -89,7 +89,7 @@ describe('faults of a Redis Cluster, with replicated changes', () => {
         apps.push(...(await Promise.all([startApp('a1', options), startApp('a2', options)])));
         workload = new Workload(apps as [AppProcess, AppProcess] & AppProcess[]);
         await workload.whenServing();
-        await delay(1_500);
+        await workload.whenInFullSwing();
         const victim = await cluster.masterOf('{fault-lab:0}:');
         const [replica] = await cluster.replicasOf(victim);
         const since = performance.now();
