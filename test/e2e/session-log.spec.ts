@@ -30,7 +30,7 @@ function manyRequests(app: HttpApp): Promise<number[]> {
 }
 
 it('tells of a failover in one line for each event, however many requests wait and however often they are tried', async () => {
-  const topology = await startSentinelTopology();
+  const topology = await startSentinelTopology({ downAfterMs: 2_000 });
   onTestFinished(() => topology.stop());
   const app = await start(topology.redisOptions);
   await app.client().post('/set', { count: 0 });

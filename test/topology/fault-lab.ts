@@ -45,8 +45,6 @@ export class FaultLab {
     const apps: AppProcess[] = [];
     try {
       topology = await startSentinelTopology({
-        // An election that fails on a busy machine is repeated after twice this time: soon enough for an operation's deadline.
-        failoverTimeoutMs: 2_500,
         ...options.topology,
         ...(network && {
           place: (kind, index) => {
