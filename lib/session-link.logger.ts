@@ -3,8 +3,9 @@ import type { SessionLink } from './core/session-link.js';
 
 /** Logs one line for each event of the link, never one for each retry. @internal */
 export function logLinkEvents(link: SessionLink, logger: Pick<LoggerService, 'log' | 'warn'>): void {
-  link.on('ready', ({ primary }) => {
-    logger.log(`Redis primary ${primary} is in use`);
+  link.on('ready', ({ primary, restarted }) => {
+    if (restarted) logger.warn(`Redis primary ${primary} was restarted: it holds only what its disk has kept`);
+    else logger.log(`Redis primary ${primary} is in use`);
   });
   link.on('lost', ({ primary, reason }) => {
     logger.warn(`Redis primary ${primary} was lost (${reason}); sessions wait for its successor`);

@@ -20,8 +20,11 @@ export interface FailoverReport {
 
 /** Events of the link to Redis: one per happening, never one per retry. @public */
 export interface SessionLinkEvents {
-  /** A usable primary was found for the first time or again. */
-  readonly ready: { readonly primary: string };
+  /**
+   * A usable primary was found for the first time or again. `restarted`: it is the one that was lost, as another process: what
+   * its disk did not keep is gone, acknowledged or not.
+   */
+  readonly ready: { readonly primary: string; readonly restarted: boolean };
   /** The primary in use was lost; operations wait. */
   readonly lost: { readonly primary: string; readonly reason: string };
   /** Another node is the primary now. */

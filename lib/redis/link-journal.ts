@@ -23,6 +23,8 @@ export class LinkJournal {
   #primary: string | null = null;
   #loss: OngoingLoss | null = null;
   #lastFailover: FailoverReport | null = null;
+  /** The primary that was usable last, and which of its processes. */
+  #former: { readonly primary: string; readonly runId: string | null } | null = null;
   #isNearCacheOff = false;
 
   get state(): SessionLinkStatus['state'] {
@@ -43,9 +45,12 @@ export class LinkJournal {
     return () => listeners.delete(listener);
   }
 
-  /** A primary is usable. */
-  usable(primary: string): void {
+  /** A primary is usable; `runId` names its process, where it is known. */
+  usable(primary: string, runId: string | null = null): void {
     const loss = this.#loss;
+    const former = this.#former;
+    const isKnown = runId !== null && former?.primary === primary && former.runId !== null;
+    this.#former = { primary, runId };
     this.#loss = null;
     this.#state = 'ready';
     this.#primary = primary;
@@ -62,7 +67,7 @@ export class LinkJournal {
       };
       this.#emit('failover', this.#lastFailover);
     }
-    this.#emit('ready', { primary });
+    this.#emit('ready', { primary, restarted: isKnown && former.runId !== runId });
   }
 
   /** The primary in use is not usable any more; `heardAt` is when it last answered, on the clock of `performance.now()`. */

@@ -27,6 +27,7 @@ export class PrimaryNode {
   #clockOffsetMs: number | null = null;
   readonly #onReport: (() => void)[] = [];
   #waitsForOthers = false;
+  #runId: string | null = null;
   #report: NodeReport | null = null;
   #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
@@ -68,6 +69,11 @@ export class PrimaryNode {
     return this.#waitsForOthers;
   }
 
+  /** Names the server's process; `null` when it may not be asked. */
+  get runId(): string | null {
+    return this.#runId;
+  }
+
   /** Redis's clock less `performance.now()`, never ahead of the truth; `null` when it may not be asked. */
   get clockOffsetMs(): number | null {
     return this.#clockOffsetMs;
@@ -90,7 +96,9 @@ export class PrimaryNode {
       this.write.call('info', 'server').catch(() => null),
     ]);
     this.#accept(report);
-    this.#waitsForOthers = isBefore(parseInfo(info).get('redis_version'), 7, 2);
+    const facts = parseInfo(info);
+    this.#waitsForOthers = isBefore(facts.get('redis_version'), 7, 2);
+    this.#runId = facts.get('run_id') ?? null;
     if (other.role === 'slave') this.leave('it is a replica');
     if (this.lost) throw this.lost;
     this.#timer = setInterval(() => void this.sync(performance.now()).catch(() => undefined), INQUIRY_PERIOD_MS);

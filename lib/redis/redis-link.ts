@@ -72,7 +72,7 @@ export class RedisLink implements SessionLink {
       onUsable: (node) => {
         this.#commits = this.#groupCommitOn(node);
         this.#feed?.follow(node);
-        this.#journal.usable(node.key);
+        this.#journal.usable(node.key, node.runId);
         for (const lane of [this.#reads, this.#writes]) {
           lane.restart();
           lane.pump();

@@ -2,18 +2,21 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SessionLink } from '../../lib/core/session-link.js';
 import type { ResolvedRedisOptions } from '../../lib/options/redis.options.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
+import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';
 import { startSentinelTopology, type SentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 import { startTcpProxy, type TcpProxy } from '../../tools/redis-lab/tcp-proxy.js';
 import { GET, PUT, isMore, linkKeeper, sentinelOptions } from './redis-link.support.js';
 
 const links = linkKeeper();
 const proxies: TcpProxy[] = [];
+const servers: RedisProcess[] = [];
 let topology: SentinelTopology | undefined;
 
 afterEach(async () => {
   await links.closeAll();
   await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
   await topology?.stop();
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
   topology = undefined;
 });
 
@@ -97,6 +100,39 @@ describe('Sentinels', () => {
     );
     await put(link, 'after');
     expect(link.status().state).toBe('ready');
+  });
+
+  it('that come back with other addresses are found by the names that were given, which are never forgotten', async () => {
+    topology = await startSentinelTopology();
+    const { name, sentinels, redisOptions } = topology;
+    const primary = await topology.primary();
+    // Each stands for a host name, which leads to another machine once its Sentinel has moved.
+    const hosts = await Promise.all(sentinels.map((target) => startTcpProxy({ target })));
+    proxies.push(...hosts);
+    const link = links.open(sentinelOptions({ ...redisOptions, sentinels: hosts }, 'replicated'));
+    await put(link, 'before');
+    const whenReachable = (count: number) =>
+      pollUntil(`${count} Sentinels to answer`, async () => (await link.inspect(1000)).sentinels?.reachable === count);
+    // While one is left nobody knows anything of the others but the names; then it goes, too, and stays away.
+    await Promise.all([sentinels[0]?.kill(), sentinels[1]?.kill()]);
+    await whenReachable(1);
+    await sentinels[2]?.kill();
+    for (const host of hosts.slice(0, 2)) {
+      const moved = await startRedisServer({
+        sentinel: true,
+        config: [
+          `sentinel monitor ${name} ${primary.host} ${primary.port} 2`,
+          `sentinel down-after-milliseconds ${name} 1000`,
+        ],
+      });
+      servers.push(moved);
+      host.retarget(moved);
+    }
+    await whenReachable(2);
+    await pollUntil('the Sentinels to know each other', () => servers[0]?.cli('SENTINEL', 'CKQUORUM', name));
+    await primary.kill();
+    expect(await put(link, 'after')).toBe('stored');
+    expect(link.status().lastFailover?.from).toBe(primary.address);
   });
 
   it('that are all gone when the primary dies cost a refusal by the deadline, until they are back', async () => {

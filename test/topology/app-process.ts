@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import { spawnChild } from '../../tools/redis-lab/child-processes.js';
+import { faultAppBundle } from './fault-app.bundle.js';
 import type { FaultAppCommand, FaultAppMessage, FaultAppOptions, LinkMessage } from './fault-app.protocol.js';
 
 /** A response as the workload needs it. */
@@ -39,9 +39,6 @@ export interface AppCallOptions {
   readonly timeoutMs?: number;
 }
 
-const APP = fileURLToPath(new URL('./fault-app.ts', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
 /** Starts an instance and returns once it listens. */
 export async function startApp(
   name: string,
@@ -49,12 +46,8 @@ export async function startApp(
   prefix?: readonly string[],
 ): Promise<AppProcess> {
   const env = { ...process.env, FAULT_APP: JSON.stringify(options), NODE_ENV: 'test' };
-  const child = spawnChild(process.execPath, ['--expose-gc', '--import', 'tsx', APP], {
-    env,
-    cwd: ROOT,
-    ipc: true,
-    prefix,
-  });
+  const args = ['--expose-gc', await faultAppBundle()];
+  const child = spawnChild(process.execPath, args, { env, ipc: true, prefix });
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   const log: string[] = [];
   const linkEvents: LinkMessage[] = [];

@@ -1,5 +1,5 @@
 /**
- * The application under faults: a small Nest app over HTTP, run as a process of its own (`tsx test/topology/fault-app.ts`).
+ * The application under faults: a small Nest app over HTTP, run as a process of its own.
  * It takes its options from the environment and talks to the lab over the IPC channel.
  */
 import 'reflect-metadata';

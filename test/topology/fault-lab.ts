@@ -45,8 +45,6 @@ export class FaultLab {
     const apps: AppProcess[] = [];
     try {
       topology = await startSentinelTopology({
-        // An election that fails on a busy machine is repeated after twice this time: soon enough for an operation's deadline.
-        failoverTimeoutMs: 2_500,
         ...options.topology,
         ...(network && {
           place: (kind, index) => {
@@ -90,12 +88,11 @@ export class FaultLab {
     return this.#workload;
   }
 
-  /** Lets the users in, and waits until both instances serve them. */
+  /** Lets the users in, and waits until both instances serve them and all kinds of steps have happened. */
   async startWorkload(): Promise<Workload> {
     this.#workload = new Workload(this.apps, this.options.workload);
     await this.#workload.whenServing();
-    // All kinds of steps have happened, and some users are on their second session.
-    await delay(1_500);
+    await this.#workload.whenInFullSwing();
     return this.#workload;
   }
 

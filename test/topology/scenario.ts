@@ -81,6 +81,8 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
   await workload.whenServing();
   const pauseMs = workload.pauseMs(since);
   await workload.stop();
+  // Nobody is there any more to see how long the Sentinels take.
+  await lab.topology.hurry();
 
   const rightAfter = await truthOf(lab);
   const seenByApps = await readThroughApps(lab);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { pollUntil } from '../../tools/redis-lab/poll.js';
 import type { AppProcess, AppResponse } from './app-process.js';
 import { SessionLedger } from './checker.js';
 
@@ -6,7 +7,7 @@ import { SessionLedger } from './checker.js';
 export interface WorkloadOptions {
   /** @defaultValue 16 */
   readonly users?: number;
-  /** A user's pause between two steps. @defaultValue 60 @unit milliseconds */
+  /** A user's pause between two steps. @defaultValue 100 @unit milliseconds */
   readonly pauseMs?: number;
   /** Steps between login and logout; 0: users do nothing else than log in and out. @defaultValue 12 */
   readonly steps?: number;
@@ -63,6 +64,13 @@ export class Workload {
     }
   }
 
+  /** Waits until some users are on their second session: all kinds of steps have happened by then. */
+  async whenInFullSwing(timeoutMs = 30_000): Promise<void> {
+    await pollUntil('a user to log in again', () => this.acknowledged.logins > (this.options.users ?? 16), {
+      timeoutMs,
+    });
+  }
+
   /** No user starts anything new. */
   leave(): void {
     this.#isStopping = true;
@@ -75,7 +83,7 @@ export class Workload {
   }
 
   async #live(number: number): Promise<void> {
-    const { pauseMs = 60, steps = 12 } = this.options;
+    const { pauseMs = 100, steps = 12 } = this.options;
     // Spread out, so that not all users act in the same millisecond.
     await delay((pauseMs * number) / (this.options.users ?? 16));
     let previous: SessionLedger | undefined;
@@ -92,7 +100,7 @@ export class Workload {
       await delay(pauseMs);
       if (!session || !isSignedIn || this.#isStopping) continue;
       // Every third session ends by a login over it, which must end it as surely as a logout.
-      if (round % 3 === 2 && session.end === 'none') previous = session;
+      if ((number + round) % 3 === 2 && session.end === 'none') previous = session;
       else if (session.end === 'none') await this.#logout(session, number + round);
     }
   }

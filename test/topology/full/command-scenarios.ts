@@ -4,14 +4,13 @@ import type { Scenario } from '../scenario.js';
 /** What an operator, or a server in trouble, does by commands and answers. */
 export const COMMAND_SCENARIOS: readonly Scenario[] = [
   {
-    name: 'SENTINEL FAILOVER five times',
+    name: 'FAILOVER by hand with Sentinels at their usual pace',
+    topology: { fast: false, downAfterMs: 3_000 },
     fault: async (lab) => {
-      for (let time = 0; time < 5; time++) {
-        await lab.topology.failover();
-        await lab.topology.whenStable(30_000);
-      }
+      await lab.primary.cli('FAILOVER', 'TO', lab.replica.host, String(lab.replica.port), 'TIMEOUT', '5000');
+      await lab.workload.whenServing();
+      await lab.sleep(1_000);
     },
-    expect: { failover: true },
   },
   {
     name: 'SENTINEL FAILOVER with Sentinels at their usual pace',
@@ -24,6 +23,16 @@ export const COMMAND_SCENARIOS: readonly Scenario[] = [
     expect: { failover: true },
   },
   {
+    name: 'SENTINEL FAILOVER five times',
+    fault: async (lab) => {
+      for (let time = 0; time < 5; time++) {
+        await lab.topology.failover();
+        await lab.topology.whenStable(30_000);
+      }
+    },
+    expect: { failover: true },
+  },
+  {
     name: 'SENTINEL FAILOVER during logins and logouts',
     workload: { steps: 1, pauseMs: 25 },
     fault: async (lab) => {
@@ -31,15 +40,6 @@ export const COMMAND_SCENARIOS: readonly Scenario[] = [
       await lab.sleep(2_000);
     },
     expect: { failover: true },
-  },
-  {
-    name: 'FAILOVER by hand with Sentinels at their usual pace',
-    topology: { fast: false, downAfterMs: 3_000 },
-    fault: async (lab) => {
-      await lab.primary.cli('FAILOVER', 'TO', lab.replica.host, String(lab.replica.port), 'TIMEOUT', '5000');
-      await lab.workload.whenServing();
-      await lab.sleep(1_000);
-    },
   },
   {
     name: 'REPLICAOF by hand',

@@ -1,18 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import type { AppProcess, AppResponse } from '../app-process.js';
 import { SessionLedger } from '../checker.js';
 import { FaultLab, type FaultLabOptions } from '../fault-lab.js';
 import { readTruth } from '../truth.js';
 
-const labs: FaultLab[] = [];
-afterEach(async () => {
-  for (const lab of labs.splice(0)) await lab.stop();
-});
-
-async function startLab(options: FaultLabOptions): Promise<FaultLab> {
+async function startLab({ onTestFinished }: TestContext, options: FaultLabOptions): Promise<FaultLab> {
   const lab = await FaultLab.start(options);
-  labs.push(lab);
+  onTestFinished(() => lab.stop());
   return lab;
 }
 
@@ -33,53 +28,12 @@ async function inParallel<T, R>(items: readonly T[], act: (item: T) => Promise<R
 const COUNT_OF_FIELDS = 10;
 const fields = Array.from({ length: COUNT_OF_FIELDS }, (_, index) => `field${index}`);
 
-describe('life under faults', () => {
-  it('shuts down in the middle of a failover: what is in flight is answered, and the process ends by itself', async () => {
-    const lab = await startLab({});
-    const [app] = lab.apps;
-    const sessions = await inParallel(Array.from({ length: 20 }), () => logIn(app, 'somebody'));
-    await lab.primary.kill();
-    const answers = inParallel(sessions, (session) => change(app, session, 'field'));
-    await delay(300);
-    const closed = app.ask({ type: 'close' }, 'closed');
-    expect((await answers).map(({ status }) => status)).toEqual(sessions.map(() => 201));
-    const { resources } = await closed;
-    // The channel and the three standard streams; no socket and no timer.
-    expect(resources.filter((resource) => resource !== 'PipeWrap')).toEqual([]);
-    await Promise.race([
-      app.exited,
-      delay(3_000).then(() => {
-        throw new Error('The process did not end by itself');
-      }),
-    ]);
-    expect(app.unhandled).toEqual([]);
-  });
-
-  it('shuts down while no primary is in sight: everything is refused by its deadline, and the process ends by itself', async () => {
-    const lab = await startLab({ redis: { operationTimeoutMs: 2_000 } });
-    const [app] = lab.apps;
-    const session = await logIn(app, 'somebody');
-    await Promise.all([lab.primary, lab.replica, ...lab.topology.sentinels].map((server) => server.kill()));
-    const answer = change(app, session, 'field');
-    await delay(300);
-    const closed = app.ask({ type: 'close' }, 'closed');
-    expect((await answer).status).toBe(503);
-    const { resources } = await closed;
-    expect(resources.filter((resource) => resource !== 'PipeWrap')).toEqual([]);
-    await Promise.race([
-      app.exited,
-      delay(3_000).then(() => {
-        throw new Error('The process did not end by itself');
-      }),
-    ]);
-    expect(app.unhandled).toEqual([]);
-  });
-
+describe.concurrent('life under faults', () => {
   it(
     'holds 2,000 requests through an outage of 30 s in little memory, and does each once',
     { timeout: 120_000 },
-    async () => {
-      const lab = await startLab({
+    async (context) => {
+      const lab = await startLab(context, {
         // Nobody fails over: the frozen primary is the one that returns, with everything in its socket buffers.
         topology: { downAfterMs: 120_000 },
         redis: { operationTimeoutMs: 45_000 },
@@ -120,6 +74,47 @@ describe('life under faults', () => {
       }
     },
   );
+
+  it('shuts down in the middle of a failover: what is in flight is answered, and the process ends by itself', async (context) => {
+    const lab = await startLab(context, {});
+    const [app] = lab.apps;
+    const sessions = await inParallel(Array.from({ length: 20 }), () => logIn(app, 'somebody'));
+    await lab.primary.kill();
+    const answers = inParallel(sessions, (session) => change(app, session, 'field'));
+    await delay(300);
+    const closed = app.ask({ type: 'close' }, 'closed');
+    expect((await answers).map(({ status }) => status)).toEqual(sessions.map(() => 201));
+    const { resources } = await closed;
+    // The channel and the three standard streams; no socket and no timer.
+    expect(resources.filter((resource) => resource !== 'PipeWrap')).toEqual([]);
+    await Promise.race([
+      app.exited,
+      delay(3_000).then(() => {
+        throw new Error('The process did not end by itself');
+      }),
+    ]);
+    expect(app.unhandled).toEqual([]);
+  });
+
+  it('shuts down while no primary is in sight: everything is refused by its deadline, and the process ends by itself', async (context) => {
+    const lab = await startLab(context, { redis: { operationTimeoutMs: 2_000 } });
+    const [app] = lab.apps;
+    const session = await logIn(app, 'somebody');
+    await Promise.all([lab.primary, lab.replica, ...lab.topology.sentinels].map((server) => server.kill()));
+    const answer = change(app, session, 'field');
+    await delay(300);
+    const closed = app.ask({ type: 'close' }, 'closed');
+    expect((await answer).status).toBe(503);
+    const { resources } = await closed;
+    expect(resources.filter((resource) => resource !== 'PipeWrap')).toEqual([]);
+    await Promise.race([
+      app.exited,
+      delay(3_000).then(() => {
+        throw new Error('The process did not end by itself');
+      }),
+    ]);
+    expect(app.unhandled).toEqual([]);
+  });
 });
 
 async function connectionCount(lab: FaultLab): Promise<number> {
