@@ -35,7 +35,8 @@ export class LateFields {
     if (!stored) return;
     let getters: Map<string, Getter> | undefined;
     for (const [name, text] of stored.fields) {
-      if (text.length <= LATE_LENGTH || name === '__proto__') continue;
+      // express-session leaves out what a session has by itself: its methods, `__proto__`.
+      if (text.length <= LATE_LENGTH || name in live) continue;
       getters ??= new Map();
       getters.set(name, this.defineOne(live, stored, name, text));
     }

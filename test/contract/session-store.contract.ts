@@ -434,6 +434,14 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
         expect((await request(id))['lines']).toEqual(expected);
       });
 
+      it('takes no method’s place', async () => {
+        const id = sid();
+        await store.set(id, { save: 'x'.repeat(1_000), ['__proto__x']: 1, lines });
+        const live = await request(id);
+        expect(live.save).toBeTypeOf('function');
+        expect(live['lines']).toEqual(lines);
+      });
+
       it('is nobody else’s: what one request does to it no other sees', async () => {
         const { id, live } = await requestWith({ lines });
         const [one, other] = [live, await request(id)];
