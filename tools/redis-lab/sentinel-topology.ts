@@ -76,11 +76,17 @@ export interface SentinelTopology {
   stop(): Promise<void>;
 }
 
+/**
+ * Sentinel waits for four publish periods before it makes a promoted node that it has not heard of a replica of the former
+ * primary: so they must be longer than a Sentinel that was cut off needs to be connected again and to hear of a failover.
+ */
 const FAST_PERIODS = [
   'info-period',
   '500',
   'publish-period',
-  '200',
+  '1000',
+  'min-link-reconnect-period',
+  '1000',
   'ping-period',
   '300',
   'ask-period',
