@@ -84,16 +84,7 @@ describe.concurrent('life under faults', () => {
     await delay(300);
     const closed = app.ask({ type: 'close' }, 'closed');
     expect((await answers).map(({ status }) => status)).toEqual(sessions.map(() => 201));
-    const { resources } = await closed;
-    // The channel and the three standard streams; no socket and no timer.
-    expect(resources.filter((resource) => resource !== 'PipeWrap')).toEqual([]);
-    await Promise.race([
-      app.exited,
-      delay(3_000).then(() => {
-        throw new Error('The process did not end by itself');
-      }),
-    ]);
-    expect(app.unhandled).toEqual([]);
+    await expectToEnd(app, (await closed).resources);
   });
 
   it('shuts down while no primary is in sight: everything is refused by its deadline, and the process ends by itself', async (context) => {
@@ -105,17 +96,22 @@ describe.concurrent('life under faults', () => {
     await delay(300);
     const closed = app.ask({ type: 'close' }, 'closed');
     expect((await answer).status).toBe(503);
-    const { resources } = await closed;
-    expect(resources.filter((resource) => resource !== 'PipeWrap')).toEqual([]);
-    await Promise.race([
-      app.exited,
-      delay(3_000).then(() => {
-        throw new Error('The process did not end by itself');
-      }),
-    ]);
-    expect(app.unhandled).toEqual([]);
+    await expectToEnd(app, (await closed).resources);
   });
 });
+
+/** An instance that has closed, and what it still held then, ends by itself. */
+async function expectToEnd(app: AppProcess, resources: readonly string[]): Promise<void> {
+  // The channel and the three standard streams; no socket and no timer.
+  expect(resources.filter((resource) => resource !== 'PipeWrap')).toEqual([]);
+  await Promise.race([
+    app.exited,
+    delay(3_000).then(() => {
+      throw new Error('The process did not end by itself');
+    }),
+  ]);
+  expect(app.unhandled).toEqual([]);
+}
 
 async function connectionCount(lab: FaultLab): Promise<number> {
   const stats = String(await lab.primary.cli('INFO', 'stats'));
