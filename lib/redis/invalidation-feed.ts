@@ -79,16 +79,12 @@ export class InvalidationFeed implements KeyWatch {
   /** Why this server does not tell of changes, or `null` when it does. @throws ConnectionLostError */
   async #begin(connection: RedisConnection, node: PrimaryNode): Promise<string | null> {
     try {
-      const [id, ...infos] = await Promise.all([
-        connection.call('client', 'id'),
-        connection.call('info', 'server'),
-        node.read.call('info', 'server'),
-      ]);
-      const [runId, nodeRunId] = infos.map((info) => parseInfo(info).get('run_id'));
-      if (runId === undefined || nodeRunId === undefined) {
+      const [id, info] = await Promise.all([connection.call('client', 'id'), connection.call('info', 'server')]);
+      const runId = parseInfo(info).get('run_id');
+      if (runId === undefined || node.runId === null) {
         return `INFO does not tell the server's run_id; grant \`+info\` to the Redis user, ${REMEDY}`;
       }
-      if (runId !== nodeRunId) {
+      if (runId !== node.runId) {
         return `two connections to ${node.key} lead to two servers; give \`redis\` an address that leads to one, ${REMEDY}`;
       }
       const tracking = ['tracking', 'on', 'redirect', String(id), 'bcast', 'prefix', this.parts.prefix];

@@ -69,7 +69,7 @@ export class PrimaryNode {
     return this.#waitsForOthers;
   }
 
-  /** Names the server's process; `null` when it may not be asked. */
+  /** Names the server's process that is read from; `null` when it may not be asked. */
   get runId(): string | null {
     return this.#runId;
   }
@@ -93,7 +93,7 @@ export class PrimaryNode {
     const [report, other, info] = await Promise.all([
       inquire(this.read),
       inquire(this.write),
-      this.write.call('info', 'server').catch(() => null),
+      this.read.call('info', 'server').catch(() => null),
     ]);
     this.#accept(report);
     const facts = parseInfo(info);
