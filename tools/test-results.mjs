@@ -1,13 +1,23 @@
 // @ts-check
 /** Counts tests from the runners' own reports: nothing is read from what they print. */
 import { existsSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /** @typedef {{ passed: number, failed: number, skipped: string[], failures: string[] }} TestResults */
 
 /**
  * @typedef {object} VitestReport the parts of vitest's JSON report that count
  * @property {boolean} success
- * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string }[] }[]} testResults
+ * @property {VitestFile[]} testResults
+ */
+
+/**
+ * @typedef {object} VitestFile
+ * @property {string} name its path
+ * @property {string} status
+ * @property {string} [message] why it cannot be loaded
+ * @property {{ status: string, fullName: string, failureMessages?: string[] | null }[]} assertionResults
  */
 
 /**
@@ -24,13 +34,18 @@ export function countVitest(report, exitCode) {
   for (const file of report?.testResults ?? []) {
     const failed = file.assertionResults.filter(({ status }) => status === 'failed');
     results.passed += file.assertionResults.filter(({ status }) => status === 'passed').length;
-    results.failures.push(...failed.map(({ fullName }) => fullName));
+    const path = relative(process.cwd(), file.name);
+    results.failures.push(
+      ...failed.map(({ fullName, failureMessages }) => `${fullName} (${path})${because(failureMessages?.[0])}`),
+    );
     results.skipped.push(
       ...file.assertionResults
         .filter(({ status }) => !['passed', 'failed'].includes(status))
         .map((test) => test.fullName),
     );
-    if (file.status === 'failed' && failed.length === 0) results.failures.push(`${file.name} as a whole`);
+    if (file.status === 'failed' && failed.length === 0) {
+      results.failures.push(`${path} as a whole${because(file.message)}`);
+    }
   }
   if (exitCode !== 0 && results.failures.length === 0) {
     results.failures.push(`the test runner (exit code ${String(exitCode)})`);
@@ -38,6 +53,21 @@ export function countVitest(report, exitCode) {
   results.failed = results.failures.length;
   if (results.passed + results.failed === 0) return { ...results, failed: 1, failures: ['no test has been executed'] };
   return results;
+}
+
+/**
+ * The first lines of an error, below the name of what failed: a CI that keeps only the end of its output tells why, too.
+ *
+ * @param {string | undefined} message
+ */
+function because(message = '') {
+  const lines = stripVTControlCharacters(message)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return lines
+    .slice(0, 8)
+    .map((line) => `\n      ${line}`)
+    .join('');
 }
 
 /**

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { countVitest, sum } from '../../tools/test-results.mjs';
 
@@ -14,9 +15,28 @@ describe('the last line of npm test', () => {
     expect(countVitest(report, 1)).toEqual({
       passed: 1,
       failed: 1,
-      failures: ['test 1 failed'],
+      failures: ['test 1 failed (some.spec.ts)'],
       skipped: ['test 2 skipped', 'test 3 todo'],
     });
+  });
+
+  it('says where and why a test failed, once more at the end', () => {
+    const test = {
+      status: 'failed',
+      fullName: 'a test',
+      failureMessages: ['\u001b[31mAssertionError\u001b[39m: no\n  at x.ts:1'],
+    };
+    const report = {
+      success: false,
+      testResults: [
+        { name: resolve('test/some.spec.ts'), status: 'failed', assertionResults: [test] },
+        { name: resolve('test/other.spec.ts'), status: 'failed', message: 'cannot be parsed', assertionResults: [] },
+      ],
+    };
+    expect(countVitest(report, 1).failures).toEqual([
+      'a test (test/some.spec.ts)\n      AssertionError: no\n        at x.ts:1',
+      'test/other.spec.ts as a whole\n      cannot be parsed',
+    ]);
   });
 
   it('counts a file that cannot be loaded, or whose set-up fails, as a failure', () => {
