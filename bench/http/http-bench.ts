@@ -110,14 +110,14 @@ async function measureGroup(context: Context, variant: Variant, group: CellGroup
   await place.meter.flush();
   const server = await startServer({ variant: variant.name, redis: place.target });
   try {
-    for (const bytes of new Set(group.cells.map((cell) => cell.bytes))) {
+    for (const [index, bytes] of [...new Set(group.cells.map((cell) => cell.bytes))].entries()) {
       const cells = group.cells.filter((cell) => cell.bytes === bytes);
       const connections = Math.max(...cells.map((cell) => cell.connections));
       const cookies = await logIn(server.origin, connections, bytes);
       const users = { bytes, cookies, operations: new Set(cells.map((cell) => cell.operation)) };
       if (round === 0 && variant.uses !== 'nothing')
         await measureExactly(context, variant, group, place, server, users);
-      await warmUp(context.plan, users, server);
+      await warmUp(context.plan, users, server, index === 0 ? context.plan.firstWarmUpMs : context.plan.warmUpMs);
       for (const cell of cells) {
         const own = cookies.slice(0, cell.connections);
         await runLoad({ ...cell, origin: server.origin, cookies: own, durationMs: CELL_WARM_UP_MS });
@@ -129,13 +129,18 @@ async function measureGroup(context: Context, variant: Variant, group: CellGroup
   }
 }
 
-async function warmUp(plan: HttpPlan, { bytes, cookies, operations }: Users, server: ServerProcess): Promise<void> {
+async function warmUp(
+  plan: HttpPlan,
+  { bytes, cookies, operations }: Users,
+  server: ServerProcess,
+  limitMs: number,
+): Promise<void> {
   for (const operation of operations) {
     const load = { operation, bytes, origin: server.origin, cookies, connections: cookies.length };
     const target = (await server.usage()).requests + plan.warmUpRequests;
-    const deadline = performance.now() + plan.warmUpMs;
+    const deadline = performance.now() + limitMs;
     while ((await server.usage()).requests < target && performance.now() < deadline) {
-      await runLoad({ ...load, durationMs: Math.min(200, plan.warmUpMs) });
+      await runLoad({ ...load, durationMs: Math.min(200, limitMs) });
     }
   }
 }

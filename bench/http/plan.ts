@@ -17,7 +17,9 @@ export interface HttpPlan {
   readonly cells: readonly Cell[];
   /** Requests of each operation before anything is measured: time alone says little of how far the compiler got. */
   readonly warmUpRequests: number;
-  /** The warm-up of an operation on a size ends then in any case, and each cell has a short one of its own. @unit milliseconds */
+  /** The first warm-up of an operation in a process ends then in any case: by then its code should be compiled. @unit milliseconds */
+  readonly firstWarmUpMs: number;
+  /** The same on each further size; each cell has a short warm-up of its own as well. @unit milliseconds */
   readonly warmUpMs: number;
   /** @unit milliseconds */
   readonly measureMs: number;
@@ -35,6 +37,7 @@ export const SMOKE: HttpPlan = {
   rounds: 1,
   cells: cross(EVERYTHING, [32 * KB], [8]),
   warmUpRequests: 30,
+  firstWarmUpMs: 200,
   warmUpMs: 200,
   measureMs: 150,
   exactCount: 20,
@@ -45,6 +48,7 @@ export const QUICK: HttpPlan = {
   rounds: 3,
   cells: [...cross(READ_AND_CHANGE, [0.5 * KB, 32 * KB], [32]), ...cross(['read'], [4 * KB], [32], true)],
   warmUpRequests: 1_500,
+  firstWarmUpMs: 1_000,
   warmUpMs: 1_000,
   measureMs: 900,
   exactCount: 60,
@@ -58,7 +62,8 @@ export const FULL: HttpPlan = {
     ...cross(READ_AND_CHANGE, [4 * KB], [1, 256]),
     ...cross(READ_AND_CHANGE, [4 * KB], [1, 32, 256], true),
   ],
-  warmUpRequests: 4_000,
+  warmUpRequests: 5_000,
+  firstWarmUpMs: 2_500,
   warmUpMs: 700,
   measureMs: 500,
   exactCount: 200,
