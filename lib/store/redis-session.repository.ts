@@ -104,7 +104,8 @@ export class RedisSessionRepository implements SessionRepository {
       ...expectations(change),
     ]);
     if (!reply.done) return refusal(reply.reason, reply.names);
-    if (isIndexed) await this.users.complete(keys, change);
+    // A change under way gives a session back to its user that somebody else took from him; a replay does not say.
+    if (isIndexed && (change.isSignIn || reply.rest[2] !== change.userId)) await this.users.complete(keys, change);
     if (reply.rest[2]) await this.removeFormerUser(keys, reply, change);
     return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
   }

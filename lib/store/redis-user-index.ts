@@ -54,8 +54,8 @@ export class RedisUserIndex {
 
   /** Completes the index once a session that got its user by this change is stored. */
   async complete(keys: SessionKeys, change: SessionChange): Promise<void> {
-    const { userId, idleTimeoutMs, isSignIn } = change;
-    if (userId === null || idleTimeoutMs <= 0 || !isSignIn || this.layout.isSingleSlot) return;
+    const { userId, idleTimeoutMs } = change;
+    if (userId === null || idleTimeoutMs <= 0 || this.layout.isSingleSlot) return;
     await this.enter(keys, userId, idleTimeoutMs, false);
   }
 

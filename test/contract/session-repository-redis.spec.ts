@@ -1,5 +1,38 @@
-import { redisPlaces } from './redis-places.js';
-import { describeSessionRepository } from './session-repository.contract.js';
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import type { LinkCommand, SessionLink } from '../../lib/core/session-link.js';
+import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { commitSession } from '../../lib/scripts/scripts.generated.js';
+import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { redisLink, redisPlaces } from './redis-places.js';
+import { change, describeSessionRepository } from './session-repository.contract.js';
 
 describeSessionRepository('RedisSessionRepository in one slot', () => redisPlaces(1));
 describeSessionRepository('RedisSessionRepository in many slots', () => redisPlaces(16));
+
+it('a change that is under way while its session loses its user gives it back to him, in his index too', async () => {
+  const { link, stop } = await redisLink();
+  try {
+    const open = (over: SessionLink): RedisSessionRepository =>
+      new RedisSessionRepository(over, new RedisKeyLayout('app', 16), {
+        absoluteTimeoutMs: null,
+        tombstoneMs: 60_000,
+        userLimit: null,
+      });
+    const repository = open(link);
+    const sid = randomUUID();
+    await repository.create(sid, change({ userId: 'u', isSignIn: true }));
+    // Between the entry into the index, which goes first in a Cluster, and the change itself.
+    const meanwhile = (command: LinkCommand): Promise<unknown> =>
+      command.run === commitSession ? repository.commit(sid, change({ userId: null })) : Promise.resolve();
+    const slow: SessionLink = Object.create(link, {
+      execute: { value: (command: LinkCommand) => meanwhile(command).then(() => link.execute(command)) },
+      nowMs: { value: () => link.nowMs() },
+    }) as SessionLink;
+    await open(slow).commit(sid, change({ set: { n: 1 }, userId: 'u' }));
+    expect(await repository.load(sid)).toMatchObject({ userId: 'u' });
+    expect(await repository.listByUser('u')).toHaveLength(1);
+  } finally {
+    await stop();
+  }
+});
