@@ -62,13 +62,14 @@ export class MemorySessionRepository implements SessionRepository {
 
   create(sid: string, change: SessionChange): Promise<CreateOutcome> {
     const key = keyOf(sid);
+    const now = this.clock.nowMs();
     if (this.live(key)) return Promise.resolve({ outcome: 'exists' });
-    if ((this.tombstones.get(key) ?? 0) > this.clock.nowMs()) return Promise.resolve({ outcome: 'ended' });
+    if ((this.tombstones.get(key) ?? 0) > now) return Promise.resolve({ outcome: 'ended' });
     const evicted = this.makeRoom(change);
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
     return Promise.resolve({
       outcome: 'created',
-      ...this.write(key, this.blank(), change),
+      ...this.write(key, this.blank(now), change, now),
       evicted,
       expired: this.told(),
     });
@@ -87,24 +88,27 @@ export class MemorySessionRepository implements SessionRepository {
     if (fields.length > 0) return Promise.resolve({ outcome: 'conflict', fields });
     const evicted = this.makeRoom(change);
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
-    return Promise.resolve({ outcome: 'committed', ...this.write(key, session, change), evicted, expired: [] });
+    const state = this.write(key, session, change, this.clock.nowMs());
+    return Promise.resolve({ outcome: 'committed', ...state, evicted, expired: [] });
   }
 
   replace(sid: string, change: SessionChange): Promise<StoredState> {
     const key = keyOf(sid);
-    const session = this.live(key) ?? this.blank();
+    const now = this.clock.nowMs();
+    const session = this.live(key) ?? this.blank(now);
     session.fields.clear();
     session.cookie = null;
     this.tombstones.delete(key);
-    return Promise.resolve(this.write(key, session, change));
+    return Promise.resolve(this.write(key, session, change, now));
   }
 
   touch(sid: string, idleTimeoutMs: number): Promise<TouchOutcome> {
     const session = this.live(keyOf(sid));
     if (!session || session.isRotated) return Promise.resolve({ outcome: 'gone' });
-    session.deadlineMs = Math.max(session.deadlineMs, this.deadline(session, idleTimeoutMs));
-    session.seenAtMs = this.clock.nowMs();
-    return Promise.resolve({ outcome: 'touched', ...this.stateOf(session) });
+    const now = this.clock.nowMs();
+    session.deadlineMs = Math.max(session.deadlineMs, deadlineOf(session, idleTimeoutMs, now));
+    session.seenAtMs = now;
+    return Promise.resolve({ outcome: 'touched', ...stateOf(session, now) });
   }
 
   destroy(sid: string): Promise<'destroyed' | 'absent'> {
@@ -173,14 +177,15 @@ export class MemorySessionRepository implements SessionRepository {
     return Promise.resolve(this.told());
   }
 
-  private write(key: string, session: MemorySession, change: SessionChange): StoredState {
+  /** At one moment, as a script in Redis: its answer is exact to the millisecond. */
+  private write(key: string, session: MemorySession, change: SessionChange, now: number): StoredState {
     for (const [name, text] of change.set) session.fields.set(name, text);
     for (const name of change.remove) session.fields.delete(name);
     if (change.cookie !== undefined) session.cookie = change.cookie;
     if (change.about !== undefined) session.about = change.about;
     session.version += 1;
-    session.seenAtMs = this.clock.nowMs();
-    session.deadlineMs = this.deadline(session, change.idleTimeoutMs);
+    session.seenAtMs = now;
+    session.deadlineMs = deadlineOf(session, change.idleTimeoutMs, now);
     if (change.idleTimeoutMs <= 0) {
       this.bury(key);
     } else {
@@ -188,11 +193,10 @@ export class MemorySessionRepository implements SessionRepository {
       this.sessions.set(key, session);
       if (this.sessions.size + this.tombstones.size > this.sweepAt) this.sweep();
     }
-    return this.stateOf(session);
+    return stateOf(session, now);
   }
 
-  private blank(): MemorySession {
-    const createdAtMs = this.clock.nowMs();
+  private blank(createdAtMs: number): MemorySession {
     const latestMs = createdAtMs + (this.options.absoluteTimeoutMs ?? Infinity);
     const none = { cookie: null, userId: null, about: null, isRotated: false };
     return { fields: new Map(), ...none, createdAtMs, latestMs, deadlineMs: 0, seenAtMs: createdAtMs, version: 0 };
@@ -238,25 +242,18 @@ export class MemorySessionRepository implements SessionRepository {
     return surplus;
   }
 
-  private deadline(session: MemorySession, idleTimeoutMs: number): number {
-    return Math.min(this.clock.nowMs() + idleTimeoutMs, session.latestMs);
-  }
-
   private holder(key: string): string | undefined {
     const lock = this.locks.get(key);
     return lock && lock.untilMs > this.clock.nowMs() ? lock.owner : undefined;
   }
 
-  private stateOf(session: MemorySession): StoredState {
-    return { remainingMs: Math.max(0, session.deadlineMs - this.clock.nowMs()), version: session.version };
-  }
-
   private handOut(id: string, session: MemorySession): StoredSession {
     const { cookie, userId, about, createdAtMs, seenAtMs, isRotated } = session;
-    const longestRemainingMs = session.latestMs - this.clock.nowMs();
+    const now = this.clock.nowMs();
+    const longestRemainingMs = session.latestMs - now;
     const fields = new Map(session.fields);
     const meta = { cookie, userId, about, createdAtMs, seenAtMs, isRotated, longestRemainingMs };
-    return { id, fields, ...meta, ...this.stateOf(session) };
+    return { id, fields, ...meta, ...stateOf(session, now) };
   }
 
   private bury(key: string): void {
@@ -279,6 +276,14 @@ export class MemorySessionRepository implements SessionRepository {
     for (const [key, { untilMs }] of this.locks) if (untilMs <= now) this.locks.delete(key);
     this.sweepAt = Math.max(1024, 2 * (this.sessions.size + this.tombstones.size));
   }
+}
+
+function deadlineOf({ latestMs }: MemorySession, idleTimeoutMs: number, now: number): number {
+  return Math.min(now + idleTimeoutMs, latestMs);
+}
+
+function stateOf({ deadlineMs, version }: MemorySession, now: number): StoredState {
+  return { remainingMs: Math.max(0, deadlineMs - now), version };
 }
 
 function keyOf(sid: string): string {
