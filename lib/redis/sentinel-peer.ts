@@ -129,8 +129,10 @@ export class SentinelPeer {
   /** `SENTINEL CKQUORUM`; `null` when the Sentinel does not answer or may not tell. */
   async checkQuorum(): Promise<boolean | null> {
     try {
-      await this.#connection?.call('sentinel', 'CKQUORUM', this.options.name);
-      return this.#connection ? true : null;
+      // It may have been opened by another question, a moment ago.
+      const connection = await this.#connection?.connect();
+      await connection?.call('sentinel', 'CKQUORUM', this.options.name);
+      return connection ? true : null;
     } catch (error) {
       return isReplyError(error) && error.message.startsWith('NOQUORUM') ? false : null;
     }

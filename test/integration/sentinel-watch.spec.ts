@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { addressKey } from '../../lib/redis/node-address.js';
 import { SentinelWatch } from '../../lib/redis/sentinel-watch.js';
+import type { SentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 import { startSentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 
 const ends: (() => unknown)[] = [];
@@ -8,11 +9,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-it('knows the replicas of a new primary as soon as it knows the primary', async () => {
-  const topology = await startSentinelTopology({ downAfterMs: 2_000, fast: true });
-  ends.push(() => topology.stop());
-  const former = (await topology.primary()).address;
-  const seen: { readonly primary: string; readonly replicas: readonly string[] }[] = [];
+function open(topology: SentinelTopology, onChange: () => void): SentinelWatch {
   const watch = new SentinelWatch(
     {
       seeds: topology.redisOptions.sentinels,
@@ -21,12 +18,21 @@ it('knows the replicas of a new primary as soon as it knows the primary', async 
       subscriptionSilenceMs: 1_000,
       translate: (address) => address,
     },
-    () => {
-      if (watch.best) seen.push({ primary: addressKey(watch.best.primary), replicas: [...watch.replicas.keys()] });
-    },
+    onChange,
   );
   ends.push(() => {
     watch.close();
+  });
+  return watch;
+}
+
+it('knows the replicas of a new primary as soon as it knows the primary', async () => {
+  const topology = await startSentinelTopology({ downAfterMs: 2_000, fast: true });
+  ends.push(() => topology.stop());
+  const former = (await topology.primary()).address;
+  const seen: { readonly primary: string; readonly replicas: readonly string[] }[] = [];
+  const watch = open(topology, () => {
+    if (watch.best) seen.push({ primary: addressKey(watch.best.primary), replicas: [...watch.replicas.keys()] });
   });
   for (let time = 0; time < 3; time++) {
     await topology.failover();
@@ -38,3 +44,13 @@ it('knows the replicas of a new primary as soon as it knows the primary', async 
   const bare = seen.filter(({ primary, replicas }) => !replicas.some((replica) => replica !== primary));
   expect(bare).toEqual([]);
 }, 90_000);
+
+it('asks for the quorum on connections that are still being opened', async () => {
+  const topology = await startSentinelTopology({ fast: true });
+  ends.push(() => topology.stop());
+  const watch = open(topology, () => undefined);
+  // As an inspection does: neither question may cost the other its connection.
+  const [views, hasQuorum] = await Promise.all([watch.askAll(), watch.checkQuorum()]);
+  expect(views).toHaveLength(3);
+  expect(hasQuorum).toBe(true);
+}, 30_000);
