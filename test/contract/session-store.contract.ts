@@ -171,17 +171,17 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       const id = sid();
       const short = open({ touchIntervalMs: 0 });
       const login = await request(id, short);
-      login.cookie.maxAge = 400;
+      login.cookie.maxAge = 1_500;
       login['user'] = 1;
       await short.set(id, login);
-      const until = performance.now() + 1_000;
+      const until = performance.now() + 2_500;
       while (performance.now() < until) {
         const ping = await request(id, short);
         expect(ping['user']).toBe(1);
         ping['pings'] = ((ping['pings'] as number | undefined) ?? 0) + 1;
         await short.set(id, ping);
         await short.touch(id, ping);
-        await new Promise((resolve) => setTimeout(resolve, 150));
+        await new Promise((resolve) => setTimeout(resolve, 400));
       }
     });
 

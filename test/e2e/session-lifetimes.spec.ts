@@ -84,8 +84,8 @@ describe('lifetimes of sessions', () => {
 
   it('ABSOLUTE TIMEOUT (a peer has none): no request prolongs it', async () => {
     const client = (await start({ absoluteTimeoutMs: 1_500 })).client();
-    const until = performance.now() + 1_700;
     await client.post('/set', { count: 1 });
+    const until = performance.now() + 1_700;
     while (performance.now() < until) {
       await pause(200);
       await client.get('/count');

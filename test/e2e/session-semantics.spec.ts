@@ -279,8 +279,11 @@ describe.each(PLATFORMS)('on two instances of an application on %s', (platform) 
   it("lists a user's sessions, ends one, and all others", async () => {
     const [one, two] = await start();
     const [first, second, third] = [one.client(), two.client(), one.client()];
-    for (const client of [first, second, third])
+    for (const client of [first, second, third]) {
       await client.post('/login/ada', undefined, { headers: { 'user-agent': 'tests' } });
+      // They are listed by the millisecond of their creation.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     const listed = (await first.get('/sessions/ada')).json as {
       id: string;
       isCurrent: boolean;

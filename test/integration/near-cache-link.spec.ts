@@ -171,7 +171,7 @@ describe('in an outage', () => {
   });
 
   const open = (staleOnOutageMs: number) => {
-    const link = keeper.open(standaloneOptions(lost.port, { operationTimeoutMs: 100, attemptTimeoutMs: 100 }));
+    const link = keeper.open(standaloneOptions(lost.port, { operationTimeoutMs: 500, attemptTimeoutMs: 500 }));
     return { link, near: openNear(link, { staleOnOutageMs }) };
   };
 
@@ -200,8 +200,8 @@ describe('in an outage', () => {
     const killedAt = performance.now();
     await lost.kill();
     await gone;
-    const read = await near.load(sid);
-    // On a machine that is busy for so long it would be right to refuse.
+    const read = await near.load(sid).catch(() => null);
+    // On a machine that is busy for so long it is right to refuse.
     if (performance.now() - killedAt < 500) expect(read?.fields.get('n')).toBe('1');
     await pollUntil('it is over', () => near.cache.status().state === 'waiting', { intervalMs: 10, timeoutMs: 2_000 });
     expect(performance.now() - killedAt).toBeLessThan(2_000);

@@ -264,7 +264,7 @@ describe('a near cache never shows what was', () => {
 
   it('when it is not proven any more that changes are heard of: it is emptied and not asked', async () => {
     const silent = tamper(keeper.open(standaloneOptions(server.port)));
-    const quick = openNear(silent, { maxStalenessMs: 100 });
+    const quick = openNear(silent, { maxStalenessMs: 500 });
     await serving(quick);
     await stored();
     await quick.load(sid);
