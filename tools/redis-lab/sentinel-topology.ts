@@ -156,11 +156,11 @@ class LabSentinelTopology implements SentinelTopology {
     const sentinel = this.#answering(this.sentinels)[0];
     if (!sentinel) throw new Error('No Sentinel runs');
     const isAccepted = async (): Promise<boolean> => {
-      const address = (await sentinel.cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.name)) as string[];
-      if (address.join(':') !== old.address) return true;
-      // On a busy machine a Sentinel gives up half-way (no fresh INFO of the replica); then it has to be asked again. While it
-      // is at it, it answers INPROG.
-      await sentinel.cli('SENTINEL', 'FAILOVER', this.name);
+      // One answer about both: asked again after the switch, it would at once go back to a node that has not caught up.
+      const { ip, port, flags } = toRecord(await sentinel.cli('SENTINEL', 'MASTER', this.name));
+      if (`${ip}:${port}` !== old.address) return true;
+      // On a busy machine a Sentinel gives up half-way (no fresh INFO of the replica); then it has to be asked again.
+      if (!flags?.includes('failover_in_progress')) await sentinel.cli('SENTINEL', 'FAILOVER', this.name);
       return false;
     };
     await pollUntil('SENTINEL FAILOVER to be carried out', isAccepted, { timeoutMs: 30_000, intervalMs: 100 });
