@@ -90,29 +90,34 @@ class ResponseGuard {
     if (this.phase === 'dropped') return this.swallow(name, args);
     // A response that streams may have changed its session since the first byte: the last one waits again.
     if (this.phase === 'untouched' || name === 'end') {
-      const work = this.commit.settle(name === 'writeHead' ? Number(args[0]) : this.response.statusCode);
-      if (work) return this.queue(this.wait(work), name, args);
+      const status = name === 'writeHead' ? Number(args[0]) : this.response.statusCode;
+      const work = this.commit.settle(status);
+      if (work) return this.queue(this.wait(work, status), name, args);
       this.phase = 'open';
     }
     return this.pass(name, args);
   }
 
-  private wait(work: Promise<void>): ResponseHold {
-    const hold = holdResponse(this.response, () => {
-      // The client has gone: nobody waits for the bytes, and Node knows best what to do with them.
-      this.release(hold);
-    });
+  private wait(work: Promise<void>, status: number): ResponseHold {
+    const finish = (): void => {
+      if (this.hold !== hold) return;
+      // The session may have changed since the first of several calls was held; it is owed all that came before `end`.
+      const rest = hold.isWhole() ? this.commit.settle(status) : undefined;
+      if (rest) this.follow(hold, rest, () => this.release(hold));
+      else this.release(hold);
+    };
+    // `finish` also when the client has gone: nobody waits for the bytes, and Node knows best what to do with them.
+    const hold = holdResponse(this.response, finish);
     this.hold = hold;
-    work.then(
-      () => {
-        this.release(hold);
-      },
-      (error: unknown) => {
-        if (this.hold === hold) this.replace(error, 'store', this.lift(hold));
-        else this.commit.failedLate(error);
-      },
-    );
+    this.follow(hold, work, finish);
     return hold;
+  }
+
+  private follow(hold: ResponseHold, work: Promise<void>, done: () => void): void {
+    work.then(done, (error: unknown) => {
+      if (this.hold === hold) this.replace(error, 'store', this.lift(hold));
+      else this.commit.failedLate(error);
+    });
   }
 
   /** Takes a call while the response is held, and answers as a response would that has sent it and is busy. */

@@ -15,6 +15,8 @@ export interface ResponseCall {
 export interface ResponseHold {
   /** Keeps a call; throws as Node does for a second head. */
   take(call: ResponseCall): void;
+  /** Whether it is all there is to the response, and came in several calls. */
+  isWhole(): boolean;
   /** Ends the pretence and hands out the calls; status and headers are those of the moment when it began. */
   lift(): readonly ResponseCall[];
   /** After the calls were made: tells writers to go on, unless Node will tell them. */
@@ -76,6 +78,7 @@ export function holdResponse(response: ServerResponse, onClose: () => void): Res
       hasWrite ||= name === 'write';
       hasEnd ||= name === 'end';
     },
+    isWhole: () => hasEnd && calls.length > 1,
     lift() {
       response.off('close', onClose);
       uncover();

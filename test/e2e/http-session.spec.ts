@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Body, Controller, Delete, Get, Injectable, Inject, Post, Req, Res, Session } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -102,8 +103,16 @@ class Portal {
   async changeAfter(@CurrentSession() session: LiveSession, @Res() response: AnyResponse) {
     const target = response.raw ?? response;
     target.writeHead(200);
+    await new Promise((resolve) => target.write('first ', resolve));
+    session.user = 'late';
+    target.end('last');
+  }
+
+  @Post('change-while-held')
+  changeWhileHeld(@CurrentSession() session: LiveSession, @Res() response: AnyResponse) {
+    const target = response.raw ?? response;
+    target.writeHead(200);
     target.write('first ');
-    await new Promise((resolve) => setTimeout(resolve, 20));
     session.user = 'late';
     target.end('last');
   }
@@ -313,6 +322,34 @@ describe.each(PLATFORMS)('a session on %s', (platform) => {
     expect(String((await last).value)).toBe('last');
     await iterator.next();
     expect((await browser.get('/me')).json).toMatchObject({ user: 'late' });
+  });
+
+  it('is stored before a response that was held while it changed', async () => {
+    const store = new ScriptedStore();
+    const { client } = await startHttpApp({ ...base, store });
+    const browser = client();
+    await browser.post('/view');
+    const goOn = store.hold('touch');
+    const release = store.hold('set');
+    const answer = browser.post('/change-while-held');
+    await expect.poll(() => store.count('touch')).toBe(1);
+    goOn();
+    await expect.poll(() => store.count('set')).toBe(2);
+    expect(await Promise.race([answer, delay(50, 'none')])).toBe('none');
+    release();
+    expect((await answer).text).toBe('first last');
+    expect((await browser.get('/me')).json).toMatchObject({ user: 'late' });
+  });
+
+  it('is a 503 when what changed while its response was held could not be stored', async () => {
+    const store = new ScriptedStore();
+    const { client } = await startHttpApp({ ...base, store });
+    const browser = client();
+    await browser.post('/view');
+    store.fail('set', down);
+    expect((await browser.post('/change-while-held')).status).toBe(503);
+    store.fail('set', undefined);
+    expect((await browser.get('/me')).json).not.toMatchObject({ user: 'late' });
   });
 
   it('breaks a response off when a change made after its first byte could not be stored', async () => {
