@@ -57,7 +57,8 @@ export async function startApp(
     if (message.type === 'link') linkEvents.push(message);
     if (message.type === 'unhandled') unhandled.push(message.what);
   });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  // Not `exit`: what it said last may still be on its way.
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const answer = <T extends FaultAppMessage['type']>(type: T): Promise<Extract<FaultAppMessage, { type: T }>> =>
     new Promise((resolve, reject) => {
       const listen = (message: FaultAppMessage): void => {

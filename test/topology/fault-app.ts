@@ -37,7 +37,8 @@ import {
 type FaultSession = Session & Partial<Record<string, unknown>>;
 
 const options = JSON.parse(process.env['FAULT_APP'] ?? '{}') as FaultAppOptions;
-const tell = (message: FaultAppMessage): void => void process.send?.(message);
+const tell = (message: FaultAppMessage, told?: () => void): void =>
+  void process.send?.(message, undefined, undefined, told);
 
 process.on('unhandledRejection', (reason) =>
   tell({ type: 'unhandled', what: `unhandledRejection: ${String(reason)}` }),
@@ -151,9 +152,8 @@ process.on('message', (command: FaultAppCommand) => {
         .then(() => delay(100))
         .then(() => {
           setImmediate(() => {
-            tell({ type: 'closed', resources: process.getActiveResourcesInfo() });
-            // Without this channel nothing may keep the process alive.
-            process.disconnect();
+            // Without this channel nothing may keep the process alive; what is not written yet would be lost with it.
+            tell({ type: 'closed', resources: process.getActiveResourcesInfo() }, () => process.disconnect());
           });
         });
       break;

@@ -114,8 +114,11 @@ class LabNamespaces implements LabNetwork {
   }
 
   cut(side: readonly LabHost[], otherSide: readonly LabHost[]): void {
-    this.cutOneWay(side, otherSide);
-    this.cutOneWay(otherSide, side);
+    // One host stops to hear all others in one moment, several one after the other: so the smaller side begins. Were a primary
+    // cut from its replica first, it would rightly be proven to be alone by Sentinels that it is cut from next.
+    const [few, many] = side.length <= otherSide.length ? [side, otherSide] : [otherSide, side];
+    this.cutOneWay(many, few);
+    this.cutOneWay(few, many);
   }
 
   cutOneWay(from: readonly LabHost[], to: readonly LabHost[]): void {
