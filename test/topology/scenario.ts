@@ -86,7 +86,8 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
 
   const rightAfter = await truthOf(lab);
   // The peer may break a response when its server is demoted meanwhile; what it has lost the servers say, too.
-  const seenByApps = scenario.store === 'connect-redis' ? undefined : await readThroughApps(lab);
+  const missedByApps =
+    scenario.store === 'connect-redis' ? [] : check(workload.sessions, await readThroughApps(lab)).examples;
   await lab.repair();
   // Long enough for anything that still sits in a buffer, a queue or a thawed process.
   await delay(1_000);
@@ -97,12 +98,7 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
   const verdict = check(workload.sessions, atLast);
   const outcome: Outcome = {
     ...verdict,
-    examples: [
-      ...verdict.examples,
-      ...(seenByApps ? check(workload.sessions, seenByApps).examples : []).map(
-        (example) => `through the app: ${example}`,
-      ),
-    ],
+    examples: [...verdict.examples, ...missedByApps.map((example) => `through the app: ${example}`)],
     pauseMs,
     promotedMs: promotedAfterMs(lab, sinceDate),
     slowestMs: workload.slowestMs,
