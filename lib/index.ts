@@ -5,6 +5,7 @@ export type { FailoverReport, SessionLinkEvents } from './core/session-link-even
 export { SessionConfigurationError } from './errors/session-configuration.error.js';
 export type { SessionConfigurationFault } from './errors/session-configuration.error.js';
 export { SessionConflictError } from './errors/session-conflict.error.js';
+export { SessionHttpError } from './errors/session-http.error.js';
 export { SessionIdTakenError } from './errors/session-id-taken.error.js';
 export { SessionMissingError } from './errors/session-missing.error.js';
 export { SessionLimitError } from './errors/session-limit.error.js';
@@ -18,7 +19,6 @@ export type { SessionUnavailableReason } from './errors/session-unavailable.erro
 export { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 export { SessionError, isSessionError } from './errors/session.error.js';
 export { SessionAccess } from './http/session-access.decorator.js';
-export type { SessionAccessMode } from './http/session-access.decorator.js';
 export {
   CurrentSession,
   InjectSessionRedis,
@@ -31,7 +31,7 @@ export type {
   SessionParameterDecorator,
   SessionParameterMismatch,
 } from './http/session.decorators.js';
-export type { LiveSession } from './http/session.types.js';
+export type { LiveSession, SessionAccessMode } from './http/session.types.js';
 export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './options/async-session.options.js';
 export type {
   ClientRedisOptions,

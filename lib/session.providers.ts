@@ -1,10 +1,8 @@
 import type { Provider } from '@nestjs/common';
 import { Logger } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import type { Store } from 'express-session';
 import {
   SESSION_LINK,
-  SESSION_LOCKS,
   SESSION_OPTIONS,
   SESSION_REDIS,
   SESSION_REPOSITORY,
@@ -15,7 +13,6 @@ import type { SessionLink } from './core/session-link.js';
 import { SessionContext } from './http/session-context.js';
 import type { SessionCycle } from './http/session-cycle.js';
 import { createSessionCycle } from './http/session-cycle.js';
-import { SessionInterceptor } from './http/session.interceptor.js';
 import { SessionFastifyBridge } from './http/session-fastify.bridge.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
 import { checkAsyncOptions } from './options/async-session.options.js';
@@ -94,19 +91,17 @@ export const sessionProviders: Provider[] = [
   },
   {
     provide: SESSION_CYCLE,
-    useFactory: (options: ResolvedSessionOptions, store: Store, context: SessionContext): SessionCycle =>
-      createSessionCycle({ options, store, context }),
-    inject: [SESSION_OPTIONS, SESSION_STORE, SessionContext],
-  },
-  {
-    provide: SESSION_LOCKS,
     useFactory: (
-      { lockTimeoutMs }: ResolvedSessionOptions,
+      options: ResolvedSessionOptions,
+      store: Store,
       repository: SessionRepository | null,
-    ): SessionLocks | null => repository && new SessionLocks(repository, lockTimeoutMs),
-    inject: [SESSION_OPTIONS, SESSION_REPOSITORY],
+      context: SessionContext,
+    ): SessionCycle => {
+      const locks = repository && new SessionLocks(repository, options.lockTimeoutMs);
+      return createSessionCycle({ options, store, locks, context });
+    },
+    inject: [SESSION_OPTIONS, SESSION_STORE, SESSION_REPOSITORY, SessionContext],
   },
-  { provide: APP_INTERCEPTOR, useClass: SessionInterceptor },
   SessionContext,
   SessionEvents,
   SessionFastifyBridge,

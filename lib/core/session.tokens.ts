@@ -6,7 +6,5 @@ export const SESSION_REDIS = Symbol.for('nestjs-ha-session:redis');
 export const SESSION_STORE = Symbol.for('nestjs-ha-session:store');
 /** The link to Redis, or `null` when sessions live elsewhere. @internal */
 export const SESSION_LINK = Symbol.for('nestjs-ha-session:link');
-/** The exclusive locks of sessions, or `null` with a foreign store. @internal */
-export const SESSION_LOCKS = Symbol.for('nestjs-ha-session:locks');
 /** The repository under our store, or `null` with a foreign store. @internal */
 export const SESSION_REPOSITORY = Symbol.for('nestjs-ha-session:repository');

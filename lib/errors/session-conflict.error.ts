@@ -1,4 +1,5 @@
-import { SessionError } from './session.error.js';
+import { HttpStatus } from '@nestjs/common';
+import { SessionHttpError } from './session-http.error.js';
 
 /**
  * Somebody else changed the same fields since this request loaded its session, and `conflict` is `'reject'`; nothing was stored.
@@ -6,7 +7,7 @@ import { SessionError } from './session.error.js';
  *
  * @public
  */
-export class SessionConflictError extends SessionError {
+export class SessionConflictError extends SessionHttpError {
   override readonly code = 'SESSION_DATA_CONFLICT';
 
   constructor(
@@ -14,6 +15,7 @@ export class SessionConflictError extends SessionError {
     readonly fields: readonly string[],
   ) {
     super(
+      HttpStatus.CONFLICT,
       `Another request changed ${fields.map((field) => `"${field}"`).join(', ')} of this session meanwhile; nothing was stored. ` +
         'Load the session again and repeat the change.',
     );

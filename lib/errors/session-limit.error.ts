@@ -1,7 +1,8 @@
-import { SessionError } from './session.error.js';
+import { HttpStatus } from '@nestjs/common';
+import { SessionHttpError } from './session-http.error.js';
 
 /** The user has as many sessions as he may, and the limit says `reject`; nothing was stored. Over HTTP: 409. @public */
-export class SessionLimitError extends SessionError {
+export class SessionLimitError extends SessionHttpError {
   override readonly code = 'SESSION_USER_LIMIT';
 
   constructor(
@@ -9,6 +10,7 @@ export class SessionLimitError extends SessionError {
     readonly max: number,
   ) {
     super(
+      HttpStatus.CONFLICT,
       `This user has ${max} sessions already, as many as \`maxSessionsPerUser\` allows; nothing was stored. End one of them first.`,
     );
   }

@@ -1,11 +1,15 @@
-import { SessionError } from './session.error.js';
+import { HttpStatus } from '@nestjs/common';
+import { SessionHttpError } from './session-http.error.js';
 
 /** Another request held the session's exclusive lock for longer than `lockTimeoutMs`, or too many wait for it. Over HTTP: 503. @public */
-export class SessionLockTimeoutError extends SessionError {
+export class SessionLockTimeoutError extends SessionHttpError {
   override readonly code = 'SESSION_LOCK_TIMEOUT';
 
   constructor(reason: string) {
-    super(`The session's exclusive lock could not be had: ${reason}. Nothing of this request was run or stored.`);
+    super(
+      HttpStatus.SERVICE_UNAVAILABLE,
+      `The session's exclusive lock could not be had: ${reason}. Nothing of this request was run or stored.`,
+    );
   }
 }
 
@@ -15,11 +19,12 @@ export class SessionLockTimeoutError extends SessionError {
  *
  * @public
  */
-export class SessionLockLostError extends SessionError {
+export class SessionLockLostError extends SessionHttpError {
   override readonly code = 'SESSION_LOCK_LOST';
 
   constructor() {
     super(
+      HttpStatus.CONFLICT,
       "The session's exclusive lock went to another request before this one was done; nothing was stored. Repeat the request.",
     );
   }

@@ -1,4 +1,5 @@
-import { SessionError } from './session.error.js';
+import { HttpStatus } from '@nestjs/common';
+import { SessionHttpError } from './session-http.error.js';
 
 /** Why the sessions could not be reached. @public */
 export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'closed';
@@ -9,7 +10,7 @@ export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'cl
  *
  * @public
  */
-export class SessionUnavailableError extends SessionError {
+export class SessionUnavailableError extends SessionHttpError {
   override readonly code = 'SESSION_STORE_UNAVAILABLE';
 
   constructor(
@@ -18,6 +19,6 @@ export class SessionUnavailableError extends SessionError {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(HttpStatus.SERVICE_UNAVAILABLE, message, options);
   }
 }

@@ -17,6 +17,8 @@ export interface ResponseCommit {
    * at once. Rejects when it could not be stored.
    */
   settle(status: number): Promise<void> | undefined;
+  /** Called when the head of a response leaves: the last moment to add a header. */
+  completeHead(status: unknown): void;
   /** Whether the response must leave without a cookie of ours: it would be that of a session which was not stored. */
   isCookieWithheld(): boolean;
   /** The response instead of one whose session could not be stored, or that itself could not be sent after that. */
@@ -166,14 +168,19 @@ class ResponseGuard {
     for (const { args } of calls) Object.assign(kept, visibilityHeaders(args.find(isHeadersObject)));
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     for (const [name, value] of Object.entries(kept)) if (value !== undefined) response.setHeader(name, value);
-    response.statusMessage = '';
+    // HTTP/2 has none.
+    if (response.req.httpVersionMajor < 2) response.statusMessage = '';
     const length = String(Buffer.byteLength(text));
     const own = { ...headers, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
     lower.writeHead.call(response, status, own);
+    // Over HTTP/2, Node's `end` sends its bytes by the response's own `write`.
+    this.phase = 'open';
     lower.end.call(response, text);
+    this.phase = 'dropped';
   }
 
   private pass(name: ResponseMethodName, args: Arguments): unknown {
+    if (name === 'writeHead') this.commit.completeHead(args[0]);
     const isOwnHead = name === 'writeHead' && !this.commit.isCookieWithheld();
     const method = isOwnHead ? this.upperWriteHead : this.lower[name];
     return method.apply(this.response, args as unknown[]);

@@ -1,12 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Cookie, Store } from 'express-session';
 import { SessionReadonlyError } from '../errors/session-readonly.error.js';
+import type { SessionLocks } from '../store/session-locks.js';
 import type { CycleRequest } from './cycle-request.js';
 import { isInspecting } from './inspecting-store.js';
-import type { SessionAccessMode } from './session-access.decorator.js';
 import { snapshotOf } from './session-snapshot.js';
 import type { SessionSnapshot } from './session-snapshot.js';
-import type { LiveSession } from './session.types.js';
+import { restartMaxAge } from './session-cookie.js';
+import { isOutage } from './session-http-error.js';
+import type { LiveSession, SessionAccessMode } from './session.types.js';
 import { StoreCalls, promised, thrownBy } from './store-calls.js';
 import type { Done } from './store-calls.js';
 
@@ -22,8 +24,7 @@ class SessionGoneError extends Error {}
 /** What a cycle knows of a request's session when it starts. @internal */
 export interface RequestSessionStart {
   readonly request: CycleRequest;
-  /** The module's store, by which it knows its own requests where an application has several modules. */
-  readonly home: Store;
+  readonly locks: SessionLocks | null;
   /** The cycle's own view of the store. */
   readonly store: Store;
   /** The session that it starts with. */
@@ -43,8 +44,14 @@ export interface RequestSessionStart {
 export class RequestSession {
   /** The last failure of a call that stores or ends the session, until one succeeds. */
   failure: unknown = undefined;
-  /** What the handler may do with the session. */
-  access: SessionAccessMode = 'shared';
+  /** What `@SessionAccess` lets the handler do with the session. */
+  access: SessionAccessMode | undefined = undefined;
+  /** Whether something failed for a reason that may be over soon: a 503 is no fault of the request then. */
+  hasMetOutage = false;
+  /** Takes a failure that the response may have to tell. */
+  readonly note = (error: unknown): void => {
+    if (isOutage(error)) this.hasMetOutage = true;
+  };
   /** The cookie of the session that the request began with. */
   readonly initialCookie: Cookie;
   private readonly request: CycleRequest;
@@ -56,7 +63,7 @@ export class RequestSession {
   private isTouchOwed: boolean;
   /** The id of a session that must end and has not yet. */
   private unended: string | undefined;
-  private readonly calls = new StoreCalls();
+  private readonly calls = new StoreCalls(this.note);
   private settling: Promise<void> | undefined;
 
   constructor(private readonly start: RequestSessionStart) {
@@ -75,11 +82,6 @@ export class RequestSession {
     return (request as KnownRequest)[REQUEST_SESSION];
   }
 
-  /** Whether this is a request of the module with this store. */
-  isAtHomeIn(store: Store): boolean {
-    return this.start.home === store;
-  }
-
   /** Whether the store has been given a session under an id that the request did not bring. */
   get hasNewSession(): boolean {
     const session = this.request.session;
@@ -89,6 +91,11 @@ export class RequestSession {
   /** Whether it is the session whose id the request brought. */
   isOfCookie(session: LiveSession): boolean {
     return this.start.isLoaded && session.id === this.initialId;
+  }
+
+  /** Those of exclusive access to the store's sessions; `null`: it can give none. */
+  get locks(): SessionLocks | null {
+    return this.start.locks;
   }
 
   /** The id whose lock gives this request its session alone; `undefined` when nobody else can have it. */
@@ -192,11 +199,6 @@ export class RequestSession {
     return (this.settling = work);
   }
 
-  /** Waits for what is under way, however it ends. `undefined`: nothing is. */
-  idle(): Promise<void> | undefined {
-    return this.calls.idle();
-  }
-
   private write(): Promise<void> | undefined {
     const { session } = this.request;
     const ended = this.unended ?? (session ? undefined : this.known?.session.id);
@@ -286,13 +288,6 @@ export class RequestSession {
   private snapshot(session: LiveSession): SessionSnapshot | undefined {
     return isInspecting(this.store) ? undefined : snapshotOf(session);
   }
-}
-
-/** express-session's `touch`, without the millisecond that its cookie loses each time by asking the clock twice. */
-function restartMaxAge(session: LiveSession): void {
-  const { originalMaxAge } = session.cookie;
-  session.touch();
-  session.cookie.originalMaxAge = originalMaxAge;
 }
 
 function ignore(): void {

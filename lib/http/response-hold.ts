@@ -32,7 +32,10 @@ export interface ResponseHold {
  * @internal
  */
 export function holdResponse(response: ServerResponse, onClose: () => void): ResponseHold {
-  const { statusCode, statusMessage } = response;
+  const { statusCode } = response;
+  // HTTP/2 has none, and Node warns of asking.
+  const hasMessage = response.req.httpVersionMajor < 2;
+  const statusMessage = hasMessage ? response.statusMessage : '';
   const wasSent = response.headersSent;
   const calls: ResponseCall[] = [];
   const drainListeners: Listener[] = [];
@@ -83,7 +86,7 @@ export function holdResponse(response: ServerResponse, onClose: () => void): Res
       response.off('close', onClose);
       uncover();
       if (response.statusCode !== statusCode) response.statusCode = statusCode;
-      if (response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
+      if (hasMessage && response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
       return calls;
     },
     resume(isWritable) {

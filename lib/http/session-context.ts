@@ -22,6 +22,17 @@ export class SessionContext {
     return this.requests.run(request, callback);
   }
 
+  /** Passes a call on, and lets the current request know that it failed. @internal */
+  async told<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      const request = this.requests.getStore();
+      if (request) RequestSession.of(request)?.note(error);
+      throw error;
+    }
+  }
+
   /** Gives the current request's session a new id; the old one can be read for `graceMs`. @internal */
   regenerate(graceMs: number): Promise<void> {
     const request = this.requests.getStore();

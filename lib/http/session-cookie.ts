@@ -4,6 +4,7 @@ import session from 'express-session';
 import type { CookieOptions } from 'express-session';
 import type { SessionCookieOptions } from '../options/session.options.js';
 import type { CycleRequest } from './cycle-request.js';
+import type { LiveSession } from './session.types.js';
 
 /**
  * Whether a cookie with this path is meant for this request: RFC 6265 section 5.1.4. express-session compares the beginning of
@@ -64,4 +65,11 @@ export function serializeExpiredCookie(cookie: session.Cookie, name: string): st
   const Cookie = session.Cookie as unknown as new (options: object) => session.Cookie;
   const { data } = cookie as session.Cookie & { data: object };
   return serializeCookie(new Cookie({ ...data, expires: new Date(0) }), name, '');
+}
+
+/** express-session's `touch`, without the millisecond that its cookie loses each time by asking the clock twice. @internal */
+export function restartMaxAge(session: LiveSession): void {
+  const { originalMaxAge } = session.cookie;
+  session.touch();
+  session.cookie.originalMaxAge = originalMaxAge;
 }

@@ -5,6 +5,7 @@ import session from 'express-session';
 import type { CookieOptions, Store } from 'express-session';
 import type { ResolvedSessionOptions } from '../options/resolved-session.options.js';
 import type { SessionCookieOptions } from '../options/session.options.js';
+import type { SessionLocks } from '../store/session-locks.js';
 import { commitBeforeRespond, responseMethodsOf } from './commit-before-respond.js';
 import type { ResponseCommit, ResponseMethods } from './commit-before-respond.js';
 import { viewStore } from './cycle-store.js';
@@ -22,7 +23,7 @@ import {
   signedCookieValue,
 } from './session-cookie.js';
 import type { SessionContext } from './session-context.js';
-import { sessionErrorResponse, sessionHttpException } from './session-http-error.js';
+import { RETRY_AFTER, isOutage, sessionErrorResponse } from './session-http-error.js';
 import { equipSession } from './session-methods.js';
 import { unavailableStore } from './unavailable-store.js';
 
@@ -40,6 +41,8 @@ export type SessionCycleLogger = Pick<Logger, 'warn' | 'error'>;
 export interface SessionCycleDependencies {
   readonly options: SessionCycleOptions;
   readonly store: Store;
+  /** @defaultValue null: no exclusive access */
+  readonly locks?: SessionLocks | null | undefined;
   /** Carries the request to whoever asks for its session. */
   readonly context: SessionContext;
   /** @defaultValue Nest's logger */
@@ -59,8 +62,8 @@ type Next = (error?: unknown) => void;
  * @internal
  */
 export function createSessionCycle(dependencies: SessionCycleDependencies): SessionCycle {
-  const { options, store, context, logger = new Logger('SessionModule') } = dependencies;
-  const cycle = new ExpressSessionCycle(options, store, context, logger);
+  const { options, store, locks = null, context, logger = new Logger('SessionModule') } = dependencies;
+  const cycle = new ExpressSessionCycle(options, store, locks, context, logger);
   return (request, response, next) => {
     cycle.run(request, response, next);
   };
@@ -76,7 +79,8 @@ class ExpressSessionCycle {
 
   constructor(
     private readonly options: SessionCycleOptions,
-    private readonly home: Store,
+    store: Store,
+    private readonly locks: SessionLocks | null,
     private readonly context: SessionContext,
     private readonly logger: SessionCycleLogger,
   ) {
@@ -97,7 +101,9 @@ class ExpressSessionCycle {
       });
     };
     // Given here, not to express-session: it takes a function from 1.19 on only, and `auto` is resolved in one way for all forms.
-    this.view = viewStore(home, mount, (request) => Object.assign(new session.Cookie(), this.cookieOptionsOf(request)));
+    this.view = viewStore(store, mount, (request) =>
+      Object.assign(new session.Cookie(), this.cookieOptionsOf(request)),
+    );
     this.handle = handle as unknown as RequestHandler;
   }
 
@@ -129,8 +135,7 @@ class ExpressSessionCycle {
 
   /** Whether the request goes on, with an empty session, although its own could not be reached. */
   private isAnonymousOn(error: unknown): boolean {
-    const { status } = sessionErrorResponse(error);
-    return this.options.onUnavailable === 'anonymous' && status === HttpStatus.SERVICE_UNAVAILABLE;
+    return this.options.onUnavailable === 'anonymous' && isOutage(error);
   }
 
   private begin(
@@ -147,9 +152,9 @@ class ExpressSessionCycle {
       const { generate } = this.view;
       const store = outage === undefined ? this.view.store : unavailableStore(outage);
       const isLoaded = this.view.isLoaded(request);
-      const requestSession = new RequestSession({ request, home: this.home, session, store, generate, isLoaded });
+      const requestSession = new RequestSession({ request, locks: this.locks, session, store, generate, isLoaded });
       equipSession(session);
-      commitBeforeRespond(response, methods, this.commitOf(requestSession, outage !== undefined));
+      commitBeforeRespond(response, methods, this.commitOf(requestSession, response, outage !== undefined));
     } catch (error) {
       next(error);
       return;
@@ -160,21 +165,24 @@ class ExpressSessionCycle {
   /** The session could not be loaded. No session and no cookie, so that the user's own stays. */
   private refuse(error: unknown, response: ServerResponse, next: Next): void {
     for (const [name, value] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, value);
-    next(sessionHttpException(error));
+    next(error);
   }
 
-  private commitOf(requestSession: RequestSession, isAnonymous: boolean): ResponseCommit {
+  private commitOf(requestSession: RequestSession, response: ServerResponse, isAnonymous: boolean): ResponseCommit {
     return {
       // The application was told of the failure and answers with an error: it need not hear of it again.
       settle: (status) => (requestSession.failure !== undefined && status >= 400 ? undefined : requestSession.settle()),
+      completeHead: (status) => {
+        if (requestSession.hasMetOutage && status === HttpStatus.SERVICE_UNAVAILABLE) tellWhenToRetry(response);
+      },
       isCookieWithheld: () => isAnonymous || requestSession.failure !== undefined,
       failed: (error, what) => {
-        const response = sessionErrorResponse(error);
+        const answer = sessionErrorResponse(error);
         const subject = what === 'store' ? 'A session could not be stored' : 'A response could not be sent';
-        const text = `${subject}; answered ${response.status}. ${messageOf(error)}`;
-        if (response.status === HttpStatus.INTERNAL_SERVER_ERROR) this.logger.error(text, stackOf(error));
-        else this.logger.warn(text);
-        return response;
+        const text = `${subject}; answered ${answer.status}. ${messageOf(error)}`;
+        if (answer.status < 500 || isOutage(error)) this.logger.warn(text);
+        else this.logger.error(text, stackOf(error));
+        return answer;
       },
       failedLate: (error) => {
         this.logger.error(
@@ -229,6 +237,12 @@ class ExpressSessionCycle {
           'proxy ends TLS, let it send `X-Forwarded-Proto: https` and set `proxy: true`; without TLS, `secure: "auto"`';
     this.logger.warn(`A session's cookie "${this.name}" is secure and was not sent: ${cause}. This is said once.`);
   }
+}
+
+/** A 503 of the application for an outage of ours. */
+function tellWhenToRetry(response: ServerResponse): void {
+  for (const [name, value] of Object.entries(RETRY_AFTER))
+    if (!response.hasHeader(name)) response.setHeader(name, value);
 }
 
 function carriesCookie(request: CycleRequest, name: string): boolean {

@@ -6,6 +6,11 @@ export class StoreCalls {
   private running = 0;
   private readonly whenIdle: (() => void)[] = [];
 
+  constructor(
+    /** Told of each failure, before whoever made the call. */
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
   /** `undefined`: none is under way. Never rejects. */
   idle(): Promise<void> | undefined {
     if (this.running === 0) return undefined;
@@ -22,6 +27,7 @@ export class StoreCalls {
       if (isDone) return;
       isDone = true;
       this.running -= 1;
+      if (error !== undefined && error !== null) this.failed(error);
       try {
         done((error ?? undefined) as Error | undefined);
       } finally {

@@ -80,7 +80,9 @@ class Portal {
     return Object.fromEntries(Object.entries(session).filter(([name]) => name !== 'cookie'));
   }
 
+  // So that the exception filter sees a store that refuses.
   @Post('large/:length')
+  @SessionAccess('shared')
   grow(@CurrentSession() session: LiveSession, @Param('length') length: string) {
     session.large = 'x'.repeat(Number(length));
     return {};

@@ -8,7 +8,7 @@ import type {
   Type,
 } from '@nestjs/common';
 import { Module, RequestMethod } from '@nestjs/common';
-import { APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
+import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -16,12 +16,10 @@ import type { RequestHandler } from 'express';
 import session from 'express-session';
 import type { Store } from 'express-session';
 import { onTestFinished } from 'vitest';
-import { SESSION_LOCKS, SESSION_STORE } from '../../lib/core/session.tokens.js';
 import { SessionContext } from '../../lib/http/session-context.js';
 import { createSessionCycle } from '../../lib/http/session-cycle.js';
 import type { SessionCycleOptions } from '../../lib/http/session-cycle.js';
 import { SessionFastifyBridge } from '../../lib/http/session-fastify.bridge.js';
-import { SessionInterceptor } from '../../lib/http/session.interceptor.js';
 import { HttpClient } from './http-client.js';
 
 export const SECRET = 'a-secret-of-the-http-tests-0123456789';
@@ -73,18 +71,7 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   @Module({
     imports: modules,
     controllers,
-    providers: [
-      ...(store && !peer
-        ? [
-            SessionContext,
-            SessionFastifyBridge,
-            { provide: SESSION_STORE, useValue: store },
-            { provide: SESSION_LOCKS, useValue: null },
-            { provide: APP_INTERCEPTOR, useClass: SessionInterceptor },
-          ]
-        : []),
-      ...providers,
-    ],
+    providers: [...(store && !peer ? [SessionContext, SessionFastifyBridge] : []), ...providers],
   })
   class AppModule implements NestModule {
     configure(consumer: MiddlewareConsumer): void {
