@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 type Listener = (...args: unknown[]) => void;
+type On = (this: ServerResponse, type: string | symbol, listener: Listener) => ServerResponse;
 
 /** The methods that make a response leave. @internal */
 export type ResponseMethodName = 'writeHead' | 'write' | 'end' | 'flushHeaders';
@@ -32,91 +33,132 @@ export interface ResponseHold {
  * @internal
  */
 export function holdResponse(response: ServerResponse, onClose: () => void): ResponseHold {
-  const { statusCode } = response;
-  // HTTP/2 has none, and Node warns of asking.
-  const hasMessage = response.req.httpVersionMajor < 2;
-  const statusMessage = hasMessage ? response.statusMessage : '';
-  const wasSent = response.headersSent;
-  const calls: ResponseCall[] = [];
-  const drainListeners: Listener[] = [];
-  let hasHead = wasSent;
-  let hasEnd = false;
-  let hasWrite = false;
+  return new Hold(response, onClose);
+}
 
-  const refuse = (action: string) => (): never => {
-    throw headersSentError(action);
-  };
-  const on = response.on.bind(response) as (type: string | symbol, listener: Listener) => ServerResponse;
-  const uncover = overlay(response, {
-    headersSent: { get: () => true },
-    writableEnded: { get: () => hasEnd },
-    setHeader: { value: refuse('set') },
-    setHeaders: { value: refuse('set') },
-    appendHeader: { value: refuse('append') },
-    removeHeader: { value: refuse('remove') },
-    // Whoever replaced `write` above us (compression) asks for the head before each part that it writes.
-    _implicitHeader: {
-      value: () => {
-        if (!hasHead) response.writeHead(response.statusCode);
-      },
+const HOLD = Symbol('nestjs-ha-session:hold');
+
+interface HeldResponse extends ServerResponse {
+  [HOLD]?: Hold;
+}
+
+class Hold implements ResponseHold {
+  hasHead: boolean;
+  hasEnd = false;
+  readonly drainListeners: Listener[] = [];
+  readonly on: On;
+  private hasWrite = false;
+  private readonly calls: ResponseCall[] = [];
+  private readonly statusCode: number;
+  /** HTTP/2 has none, and Node warns of asking. */
+  private readonly hasMessage: boolean;
+  private readonly statusMessage: string;
+  private readonly uncover: () => void;
+
+  constructor(
+    private readonly response: HeldResponse,
+    private readonly onClose: () => void,
+  ) {
+    this.statusCode = response.statusCode;
+    this.hasMessage = response.req.httpVersionMajor < 2;
+    this.statusMessage = this.hasMessage ? response.statusMessage : '';
+    this.hasHead = response.headersSent;
+    this.on = (response as { readonly on: On }).on;
+    response[HOLD] = this;
+    this.uncover = cover(response);
+    response.once('close', onClose);
+  }
+
+  take(call: ResponseCall): void {
+    const { name } = call;
+    if (name === 'writeHead' && this.hasHead) throw headersSentError('write');
+    this.calls.push(call);
+    this.hasHead = true;
+    this.hasWrite ||= name === 'write';
+    this.hasEnd ||= name === 'end';
+  }
+
+  isWhole(): boolean {
+    return this.hasEnd && this.calls.length > 1;
+  }
+
+  lift(): readonly ResponseCall[] {
+    const { response, statusCode, statusMessage } = this;
+    response.off('close', this.onClose);
+    this.uncover();
+    if (response.statusCode !== statusCode) response.statusCode = statusCode;
+    if (this.hasMessage && response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
+    return this.calls;
+  }
+
+  resume(isWritable: boolean): void {
+    const { response, drainListeners } = this;
+    for (const listener of drainListeners) this.on.call(response, 'drain', listener);
+    if (!this.hasWrite || this.hasEnd || !isWritable) return;
+    process.nextTick(() => {
+      if (response.destroyed) return;
+      const unheard = drainListeners.filter((listener) => !response.listeners('drain').includes(listener));
+      response.emit('drain');
+      for (const listener of unheard) listener.call(response);
+    });
+  }
+}
+
+/** What a held response answers instead of itself. */
+const COVER: PropertyDescriptorMap = {
+  headersSent: { configurable: true, get: () => true },
+  writableEnded: {
+    configurable: true,
+    get(this: HeldResponse) {
+      return this[HOLD]?.hasEnd ?? false;
     },
-    // Kept back, not only registered: what replaced `on` beneath us (compression again) moves the listeners that it knows to a
-    // stream of its own, which knows nothing of our `false`.
-    on: {
-      value: (type: string | symbol, listener: Listener) => {
-        if (type !== 'drain') return on(type, listener);
-        drainListeners.push(listener);
-        return response;
-      },
-    },
+  },
+  setHeader: method(refusing('set')),
+  setHeaders: method(refusing('set')),
+  appendHeader: method(refusing('append')),
+  removeHeader: method(refusing('remove')),
+  // Whoever replaced `write` above us (compression) asks for the head before each part that it writes.
+  _implicitHeader: method(function (this: HeldResponse) {
+    if (this[HOLD]?.hasHead !== true) this.writeHead(this.statusCode);
+  }),
+  // Kept back, not only registered: what replaced `on` beneath us (compression again) moves the listeners that it knows to a
+  // stream of its own, which knows nothing of our `false`.
+  on: method(function (this: HeldResponse, type: string | symbol, listener: Listener) {
+    if (type !== 'drain') return this[HOLD]?.on.call(this, type, listener);
+    this[HOLD]?.drainListeners.push(listener);
+    return this;
+  }),
+};
+
+/** By the prototype that responses had, that of held ones: it lies over it, so that nothing is taken off a response again. */
+// eslint-disable-next-line no-restricted-syntax -- the same for all installations: it holds nothing of a response
+const COVERED = new WeakMap<object, object>();
+
+/** Lays the cover over a response; the result takes it off. */
+function cover(response: ServerResponse): () => void {
+  const prototype = Object.getPrototypeOf(response) as object;
+  let covered = COVERED.get(prototype);
+  if (!covered) COVERED.set(prototype, (covered = Object.create(prototype, COVER) as object));
+  // What others have replaced on the response itself is covered there.
+  const own = Object.entries(COVER).flatMap(([name, property]) => {
+    const before = Object.getOwnPropertyDescriptor(response, name);
+    if (before) Object.defineProperty(response, name, property);
+    return before ? [[name, before] as const] : [];
   });
-  response.once('close', onClose);
-
-  return {
-    take(call) {
-      const { name } = call;
-      if (name === 'writeHead' && hasHead) throw headersSentError('write');
-      calls.push(call);
-      hasHead = true;
-      hasWrite ||= name === 'write';
-      hasEnd ||= name === 'end';
-    },
-    isWhole: () => hasEnd && calls.length > 1,
-    lift() {
-      response.off('close', onClose);
-      uncover();
-      if (response.statusCode !== statusCode) response.statusCode = statusCode;
-      if (hasMessage && response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
-      return calls;
-    },
-    resume(isWritable) {
-      for (const listener of drainListeners) on('drain', listener);
-      if (!hasWrite || hasEnd || !isWritable) return;
-      process.nextTick(() => {
-        if (response.destroyed) return;
-        const unheard = drainListeners.filter((listener) => !response.listeners('drain').includes(listener));
-        response.emit('drain');
-        for (const listener of unheard) listener.call(response);
-      });
-    },
+  Object.setPrototypeOf(response, covered);
+  return () => {
+    Object.setPrototypeOf(response, prototype);
+    for (const [name, before] of own) Object.defineProperty(response, name, before);
   };
 }
 
-/** Lays properties over an object's own; the result takes them off again. */
-function overlay(target: object, properties: PropertyDescriptorMap): () => void {
-  const before = Object.keys(properties).map((name) => [name, Object.getOwnPropertyDescriptor(target, name)] as const);
-  for (const [name, property] of Object.entries(properties)) {
-    Object.defineProperty(target, name, {
-      configurable: true,
-      ...('value' in property && { writable: true }),
-      ...property,
-    });
-  }
+function method(value: unknown): PropertyDescriptor {
+  return { configurable: true, writable: true, value };
+}
+
+function refusing(action: string): () => never {
   return () => {
-    for (const [name, property] of before) {
-      if (property) Object.defineProperty(target, name, property);
-      else Reflect.deleteProperty(target, name);
-    }
+    throw headersSentError(action);
   };
 }
 

@@ -34,8 +34,7 @@ export class CommandRunner {
    */
   run(command: LinkCommand, notAfterMs: number, send: CommandSender = this.send): Promise<unknown> {
     const { run, keys, args } = command;
-    if (typeof run === 'string')
-      return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...args.map(() => '?')]));
+    if (typeof run === 'string') return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...shown(args)]));
     const all = run.isWrite ? [String(notAfterMs), ...args] : args;
     const loading = this.#loading.get(run.sha1);
     if (!loading) return this.#runLoaded(run, keys, all, send);
@@ -72,6 +71,11 @@ function isUnknownScript(error: unknown): boolean {
   return isReplyError(error) && error.message.startsWith('NOSCRIPT');
 }
 
+/** One sign for all: there are dozens, and ioredis looks at each. */
+function shown(args: Arguments): readonly string[] {
+  return args.length > 0 ? ['?'] : [];
+}
+
 function scriptCommand(
   name: 'eval' | 'evalsha',
   script: string,
@@ -80,9 +84,5 @@ function scriptCommand(
   args: Arguments,
 ): RedactedCommand {
   const count = String(keys.length);
-  return new RedactedCommand(
-    name,
-    [script, count, ...keys, ...args],
-    [shownScript, count, ...keys, ...args.map(() => '?')],
-  );
+  return new RedactedCommand(name, [script, count, ...keys, ...args], [shownScript, count, ...keys, ...shown(args)]);
 }

@@ -101,7 +101,7 @@ export class SessionWriter {
     this.forget();
     const encoded = this.encode(data);
     const delta = this.baselines.get(data)?.deltaOf(encoded);
-    return delta ? [...delta.set.keys(), ...delta.remove] : [...encoded.fields.keys()];
+    return delta ? namesOf(delta) : [...encoded.fields.keys()];
   }
 
   /** Stores what changed; `undefined`: there is nothing to write. */
@@ -166,17 +166,9 @@ export class SessionWriter {
     baseline: SessionBaseline,
     delta: SessionDelta,
   ): Promise<void> {
-    const { set, remove, cookie } = delta;
-    const change = {
-      ...this.commonOf(data, encoded, baseline.userId),
-      set,
-      remove,
-      cookie,
-      expected: this.settings.conflict === 'reject' ? baseline.fields : undefined,
-      owner: this.owners.get(data),
-    };
+    const expected = this.settings.conflict === 'reject' ? baseline.fields : undefined;
+    const change = this.changeOf(data, encoded, baseline.userId, delta, expected);
     const result = await this.repository.commit(sid, change);
-    const fields = [...set.keys(), ...remove];
     switch (result.outcome) {
       case 'committed':
         this.baselines.set(data, baseline.written(encoded, change.userId, result));
@@ -184,10 +176,10 @@ export class SessionWriter {
         return;
       case 'gone':
         this.ended.add(data);
-        this.lose(sid, fields, 'gone');
+        this.lose(sid, namesOf(delta), 'gone');
         return;
       case 'lockLost':
-        this.lose(sid, fields, 'lock');
+        this.lose(sid, namesOf(delta), 'lock');
         throw new SessionLockLostError();
       case 'conflict':
         throw new SessionConflictError(result.fields);
@@ -230,14 +222,16 @@ export class SessionWriter {
 
   private wholeOf(data: object, encoded: EncodedSession): SessionChange {
     const { fields, cookie } = encoded;
-    return { ...this.commonOf(data, encoded, null), set: fields, remove: [], cookie };
+    return this.changeOf(data, encoded, null, { set: fields, remove: [], cookie }, undefined);
   }
 
-  private commonOf(
+  private changeOf(
     data: object,
     encoded: EncodedSession,
     formerUser: string | null,
-  ): Pick<SessionChange, 'userId' | 'idleTimeoutMs' | 'isSignIn' | 'about' | 'length'> {
+    { set, remove, cookie }: Omit<SessionDelta, 'isEmpty'>,
+    expected: ReadonlyMap<string, string> | undefined,
+  ): SessionChange {
     const userId = this.userOf(data);
     const isSignIn = userId !== null && userId !== formerUser;
     const about = isSignIn && isLive(data) ? this.settings.describe?.(data.req) : undefined;
@@ -247,6 +241,11 @@ export class SessionWriter {
       about: about && JSON.stringify(about),
       length: encoded.length,
       idleTimeoutMs: this.idleTimeoutOf(encoded),
+      set,
+      remove,
+      cookie,
+      expected,
+      owner: this.owners.get(data),
     };
   }
 
@@ -277,6 +276,10 @@ export class SessionWriter {
 /** Whether it is the session object of a request; its own `set` must not bring an ended session back. */
 function isLive(data: object): data is { readonly req: Request } {
   return 'req' in data && 'save' in data && typeof data.save === 'function';
+}
+
+function namesOf({ set, remove }: SessionDelta): readonly string[] {
+  return [...set.keys(), ...remove];
 }
 
 function refuseLarge(encoded: EncodedSession, maxBytes: number): void {
