@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { holdResponse } from './response-hold.js';
+import { hasStatusMessage, holdResponse } from './response-hold.js';
 import type { ResponseCall, ResponseHold, ResponseMethodName } from './response-hold.js';
 import type { SessionErrorResponse } from './session-http-error.js';
 
@@ -168,8 +168,7 @@ class ResponseGuard {
     for (const { args } of calls) Object.assign(kept, visibilityHeaders(args.find(isHeadersObject)));
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     for (const [name, value] of Object.entries(kept)) if (value !== undefined) response.setHeader(name, value);
-    // HTTP/2 has none.
-    if (response.req.httpVersionMajor < 2) response.statusMessage = '';
+    if (hasStatusMessage(response)) response.statusMessage = '';
     const length = String(Buffer.byteLength(text));
     const own = { ...headers, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
     lower.writeHead.call(response, status, own);

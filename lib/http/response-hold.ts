@@ -36,10 +36,15 @@ export function holdResponse(response: ServerResponse, onClose: () => void): Res
   return new Hold(response, onClose);
 }
 
+/** HTTP/2 has none, and Node warns of asking. @internal */
+export function hasStatusMessage(response: ServerResponse): boolean {
+  return response.req.httpVersionMajor < 2;
+}
+
 const HOLD = Symbol('nestjs-ha-session:hold');
 
 interface HeldResponse extends ServerResponse {
-  [HOLD]?: Hold;
+  [HOLD]: Hold;
 }
 
 class Hold implements ResponseHold {
@@ -50,21 +55,18 @@ class Hold implements ResponseHold {
   private hasWrite = false;
   private readonly calls: ResponseCall[] = [];
   private readonly statusCode: number;
-  /** HTTP/2 has none, and Node warns of asking. */
-  private readonly hasMessage: boolean;
   private readonly statusMessage: string;
   private readonly uncover: () => void;
 
   constructor(
-    private readonly response: HeldResponse,
+    private readonly response: ServerResponse,
     private readonly onClose: () => void,
   ) {
     this.statusCode = response.statusCode;
-    this.hasMessage = response.req.httpVersionMajor < 2;
-    this.statusMessage = this.hasMessage ? response.statusMessage : '';
+    this.statusMessage = hasStatusMessage(response) ? response.statusMessage : '';
     this.hasHead = response.headersSent;
     this.on = (response as { readonly on: On }).on;
-    response[HOLD] = this;
+    (response as HeldResponse)[HOLD] = this;
     this.uncover = cover(response);
     response.once('close', onClose);
   }
@@ -87,7 +89,7 @@ class Hold implements ResponseHold {
     response.off('close', this.onClose);
     this.uncover();
     if (response.statusCode !== statusCode) response.statusCode = statusCode;
-    if (this.hasMessage && response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
+    if (hasStatusMessage(response) && response.statusMessage !== statusMessage) response.statusMessage = statusMessage;
     return this.calls;
   }
 
@@ -110,7 +112,7 @@ const COVER: PropertyDescriptorMap = {
   writableEnded: {
     configurable: true,
     get(this: HeldResponse) {
-      return this[HOLD]?.hasEnd ?? false;
+      return this[HOLD].hasEnd;
     },
   },
   setHeader: method(refusing('set')),
@@ -119,16 +121,18 @@ const COVER: PropertyDescriptorMap = {
   removeHeader: method(refusing('remove')),
   // Whoever replaced `write` above us (compression) asks for the head before each part that it writes.
   _implicitHeader: method(function (this: HeldResponse) {
-    if (this[HOLD]?.hasHead !== true) this.writeHead(this.statusCode);
+    if (!this[HOLD].hasHead) this.writeHead(this.statusCode);
   }),
   // Kept back, not only registered: what replaced `on` beneath us (compression again) moves the listeners that it knows to a
   // stream of its own, which knows nothing of our `false`.
   on: method(function (this: HeldResponse, type: string | symbol, listener: Listener) {
-    if (type !== 'drain') return this[HOLD]?.on.call(this, type, listener);
-    this[HOLD]?.drainListeners.push(listener);
+    if (type !== 'drain') return this[HOLD].on.call(this, type, listener);
+    this[HOLD].drainListeners.push(listener);
     return this;
   }),
 };
+
+const PROPERTIES = Object.entries(COVER);
 
 /** By the prototype that responses had, that of held ones: it lies over it, so that nothing is taken off a response again. */
 // eslint-disable-next-line no-restricted-syntax -- the same for all installations: it holds nothing of a response
@@ -140,7 +144,7 @@ function cover(response: ServerResponse): () => void {
   let covered = COVERED.get(prototype);
   if (!covered) COVERED.set(prototype, (covered = Object.create(prototype, COVER) as object));
   // What others have replaced on the response itself is covered there.
-  const own = Object.entries(COVER).flatMap(([name, property]) => {
+  const own = PROPERTIES.flatMap(([name, property]) => {
     const before = Object.getOwnPropertyDescriptor(response, name);
     if (before) Object.defineProperty(response, name, property);
     return before ? [[name, before] as const] : [];

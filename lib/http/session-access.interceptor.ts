@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { MonoTypeOperatorFunction, Observable } from 'rxjs';
 import { catchError, concatMap, defer, finalize, from, map, mergeMap, of, switchMap, throwError } from 'rxjs';
@@ -21,7 +20,6 @@ export const SESSION_ACCESS = Symbol.for('nestjs-ha-session:access');
  *
  * @internal
  */
-@Injectable()
 export class SessionAccessInterceptor implements NestInterceptor {
   private readonly reflector = new Reflector();
 

@@ -166,8 +166,10 @@ export class SessionWriter {
     baseline: SessionBaseline,
     delta: SessionDelta,
   ): Promise<void> {
+    const { set, remove, cookie } = delta;
     const expected = this.settings.conflict === 'reject' ? baseline.fields : undefined;
-    const change = this.changeOf(data, encoded, baseline.userId, delta, expected);
+    const parts = { set, remove, cookie, expected, owner: this.owners.get(data) };
+    const change = this.changeOf(data, encoded, baseline.userId, parts);
     const result = await this.repository.commit(sid, change);
     switch (result.outcome) {
       case 'committed':
@@ -222,15 +224,14 @@ export class SessionWriter {
 
   private wholeOf(data: object, encoded: EncodedSession): SessionChange {
     const { fields, cookie } = encoded;
-    return this.changeOf(data, encoded, null, { set: fields, remove: [], cookie }, undefined);
+    return this.changeOf(data, encoded, null, { set: fields, remove: [], cookie });
   }
 
   private changeOf(
     data: object,
     encoded: EncodedSession,
     formerUser: string | null,
-    { set, remove, cookie }: Omit<SessionDelta, 'isEmpty'>,
-    expected: ReadonlyMap<string, string> | undefined,
+    { set, remove, cookie, expected, owner }: Pick<SessionChange, 'set' | 'remove' | 'cookie' | 'expected' | 'owner'>,
   ): SessionChange {
     const userId = this.userOf(data);
     const isSignIn = userId !== null && userId !== formerUser;
@@ -245,7 +246,7 @@ export class SessionWriter {
       remove,
       cookie,
       expected,
-      owner: this.owners.get(data),
+      owner,
     };
   }
 
