@@ -275,7 +275,8 @@ export function describeSessionRepository(name: string, start: () => Promise<Rep
         most = Math.max(most, (await own.listByUser('u')).length);
       });
       await Promise.all(logins);
-      expect(most).toBe(3);
+      // Fewer while a login that has a place is on its way, never more.
+      expect(most).toBeLessThanOrEqual(3);
       expect(await own.listByUser('u')).toHaveLength(3);
     });
 
