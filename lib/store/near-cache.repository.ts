@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { storedId } from '../core/session-id.js';
 import type { SessionChange, StoredSession } from '../core/session-record.js';
 import type { NearCache } from './near-cache.js';
@@ -23,6 +24,9 @@ export class NearCacheRepository implements SessionRepository {
 
   async load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
     const { id } = storedId(sid, 1);
+    // Requests of one turn of the event loop are all begun before the first goes on, as when Redis answers: each alone from its
+    // first step to its last costs a quarter more CPU. What is heard until then counts.
+    if (this.cache.has(id)) await endOfTurn();
     const known = this.cache.find(id);
     if (known) return known;
     const ticket = this.cache.begin(id);

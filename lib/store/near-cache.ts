@@ -61,6 +61,11 @@ export class NearCache implements KeyListener, SessionCache {
     this.#watch = link.watch({ prefix, proofPeriodMs, listener: this });
   }
 
+  /** Whether the session may be known; only {@link find} says. */
+  has(id: string): boolean {
+    return this.#entries.has(id);
+  }
+
   /** The session, if it is known; `undefined`: ask. */
   find(id: string): StoredSession | undefined {
     const entry = this.#maySay() ? this.#entries.get(id) : undefined;

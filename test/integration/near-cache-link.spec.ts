@@ -77,6 +77,7 @@ describe('the server that tells of changes', () => {
     frozen.freeze();
     await pollUntil('it does not serve', () => near.cache.status().state === 'waiting', { intervalMs: 5 });
     const read = near.load(sid);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(near.cache.status().entries).toBe(0);
     frozen.thaw();
     expect((await read)?.fields.get('n')).toBe('1');

@@ -103,6 +103,25 @@ describe('a near cache', () => {
     expect(mine?.isRotated).toBe(theirs?.isRotated);
   });
 
+  it("answers at the end of the event loop's turn, when all requests that came with this one have been begun", async () => {
+    await stored();
+    await near.load(sid);
+    let isEndOfTurn = false;
+    setImmediate(() => (isEndOfTurn = true));
+    expect(await near.load(sid).then(() => isEndOfTurn)).toBe(true);
+    expect(near.cache.status()).toMatchObject({ hits: 1, misses: 1 });
+  });
+
+  it('is not asked for what is heard to be outdated between the question and the end of the turn', async () => {
+    await stored();
+    await near.load(sid);
+    link.isDeaf = true;
+    await set(2);
+    const read = valueOf(near);
+    near.cache.forget(sid);
+    expect(await read).toBe('2');
+  });
+
   it('is not disturbed by a touch that moves nothing', async () => {
     await stored();
     await near.load(sid);
