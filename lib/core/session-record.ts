@@ -46,6 +46,8 @@ export interface SessionChange {
   readonly idleTimeoutMs: number;
   /** Whether the session gets this user by this change: then the limit of sessions per user is looked at. */
   readonly isSignIn: boolean;
+  /** Whether this change leaves the user alone: should another request have changed whose session it is, that stays. */
+  readonly keepsUser: boolean;
   /** JSON text of where the user comes from, or `undefined` when nothing new is told. */
   readonly about?: string | undefined;
   /** JSON text that each field of the change must have now (`undefined`: must not be there); without it whatever it has. */

@@ -162,7 +162,7 @@ class ResponseGuard {
       response.destroy();
       return;
     }
-    const { status, headers, body } = this.commit.failed(error, what);
+    const { status, body } = this.commit.failed(error, what);
     const text = JSON.stringify(body);
     const kept = { ...this.initialHeaders, ...visibilityHeaders(response.getHeaders()) };
     for (const { args } of calls) Object.assign(kept, visibilityHeaders(args.find(isHeadersObject)));
@@ -170,7 +170,8 @@ class ResponseGuard {
     for (const [name, value] of Object.entries(kept)) if (value !== undefined) response.setHeader(name, value);
     if (hasStatusMessage(response)) response.statusMessage = '';
     const length = String(Buffer.byteLength(text));
-    const own = { ...headers, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
+    const own = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
+    this.commit.completeHead(status);
     lower.writeHead.call(response, status, own);
     // Over HTTP/2, Node's `end` sends its bytes by the response's own `write`.
     this.phase = 'open';

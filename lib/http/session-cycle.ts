@@ -23,7 +23,7 @@ import {
   signedCookieValue,
 } from './session-cookie.js';
 import type { SessionContext } from './session-context.js';
-import { RETRY_AFTER, isOutage, sessionErrorResponse } from './session-http-error.js';
+import { isOutage, sessionErrorResponse, tellWhenToRetry } from './session-http-error.js';
 import { equipSession } from './session-methods.js';
 import { unavailableStore } from './unavailable-store.js';
 
@@ -164,7 +164,7 @@ class ExpressSessionCycle {
 
   /** The session could not be loaded. No session and no cookie, so that the user's own stays. */
   private refuse(error: unknown, response: ServerResponse, next: Next): void {
-    for (const [name, value] of Object.entries(sessionErrorResponse(error).headers)) response.setHeader(name, value);
+    if (isOutage(error)) tellWhenToRetry(response);
     next(error);
   }
 
@@ -237,12 +237,6 @@ class ExpressSessionCycle {
           'proxy ends TLS, let it send `X-Forwarded-Proto: https` and set `proxy: true`; without TLS, `secure: "auto"`';
     this.logger.warn(`A session's cookie "${this.name}" is secure and was not sent: ${cause}. This is said once.`);
   }
-}
-
-/** A 503 of the application for an outage of ours. */
-function tellWhenToRetry(response: ServerResponse): void {
-  for (const [name, value] of Object.entries(RETRY_AFTER))
-    if (!response.hasHeader(name)) response.setHeader(name, value);
 }
 
 function carriesCookie(request: CycleRequest, name: string): boolean {

@@ -15,15 +15,16 @@
 -- @arg   owner        text  who must hold the lock, empty: nobody
 -- @arg   about        json  where the user came from, empty: unchanged
 -- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
+-- @arg   keepsUser    flag  1: the user stays whoever it is by now, should that be another than `user`
 -- @arg   setCount     count number of fields to write
 -- @arg   removeCount  count number of fields to delete
 -- @arg   field…       text  name, JSON (setCount times), names to delete, then of each of these fields the SHA-1 it must have
 --                           now (empty: it must not be there), or nothing at all: whatever it has
--- @reply [1, now, version, deadline, formerUser]  committed
--- @reply [1, now, version, deadline]              committed before by the same token
--- @reply [0, now, gone]                           there is no such session any more
--- @reply [0, now, lock]                           the lock is another's by now
--- @reply [0, now, conflict, name…]                these fields were changed by somebody else
+-- @reply [1, now, version, deadline, user, formerUser]  committed; whose it is now, empty: nobody's
+-- @reply [1, now, version, deadline, user]              committed before by the same token
+-- @reply [0, now, gone]                                 there is no such session any more
+-- @reply [0, now, lock]                                 the lock is another's by now
+-- @reply [0, now, conflict, name…]                      these fields were changed by somebody else
 --- @include clock
 --- @include fields
 --- @include meta
@@ -39,22 +40,22 @@ if not meta then
   return { 0, now, 'gone' }
 end
 if has_token(meta.tokens, token) then
-  return { 1, now, meta.version, meta.deadline }
+  return { 1, now, meta.version, meta.deadline, former }
 end
-local user_key = KEYS[4]
+local user, user_key = ARGV[7], KEYS[4]
 if ARGV[8] ~= '' then
   if redis.call('GET', KEYS[4]) ~= ARGV[8] then
     return { 0, now, 'lock' }
   end
   user_key = KEYS[5]
 end
-local is_small, set_count, remove_count = ARGV[10] == '1', tonumber(ARGV[11]), tonumber(ARGV[12])
-local first_removed = 13 + 2 * set_count
+local is_small, set_count, remove_count = ARGV[10] == '1', tonumber(ARGV[12]), tonumber(ARGV[13])
+local first_removed = 14 + 2 * set_count
 local first_expected = first_removed + remove_count
 if ARGV[first_expected] then
   local conflicts = {}
   for i = 1, set_count + remove_count do
-    local name = i <= set_count and ARGV[11 + 2 * i] or ARGV[first_removed + i - set_count - 1]
+    local name = i <= set_count and ARGV[12 + 2 * i] or ARGV[first_removed + i - set_count - 1]
     local value = read_text(KEYS[1], name)
     if (value and redis.sha1hex(value) or '') ~= ARGV[first_expected + i - 1] then
       conflicts[#conflicts + 1] = name
@@ -67,7 +68,11 @@ end
 add_token(meta, token, now)
 if idle <= 0 then
   end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5])
-  return { 1, now, meta.version + 1, now, former }
+  return { 1, now, meta.version + 1, now, '', former }
+end
+-- Somebody else has signed a user in or out since the session was loaded.
+if ARGV[11] == '1' and user ~= former then
+  user, user_key = former, nil
 end
 meta.version = meta.version + 1
 meta.deadline = deadline_after(now, idle, meta.absolute)
@@ -76,7 +81,7 @@ local pieces = add_meta(list, meta)
 if pieces < meta.pieces then
   counts.meta = pieces
 end
-for i = 13, first_removed - 1, 2 do
+for i = 14, first_removed - 1, 2 do
   counts[ARGV[i]] = add_text(list, ARGV[i], ARGV[i + 1], is_small)
 end
 for i = first_removed, first_expected - 1 do
@@ -89,10 +94,10 @@ if ARGV[6] == '-' then
 elseif ARGV[6] ~= '' then
   counts.cookie = add_text(list, 'cookie', ARGV[6], is_small)
 end
-if ARGV[7] == '' and former ~= '' then
+if user == '' and former ~= '' then
   removed[#removed + 1] = 'user'
-elseif ARGV[7] ~= former then
-  add_text(list, 'user', ARGV[7], false)
+elseif user ~= former then
+  add_text(list, 'user', user, false)
 end
 if ARGV[9] ~= '' then
   counts.about = add_text(list, 'about', ARGV[9], is_small)
@@ -104,4 +109,4 @@ set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
 if user_key then
   index_user(user_key, id, meta.deadline, now)
 end
-return { 1, now, meta.version, meta.deadline, former }
+return { 1, now, meta.version, meta.deadline, user, former }

@@ -6,8 +6,9 @@
 -- @arg   notAfterMs  ms    Redis's clock; later than that the script refuses
 -- @arg   id          text  member of the indexes
 -- @arg   idleMs      ms    1 …
--- @reply [1, now, version, deadline]  touched
--- @reply [0, now, gone]               there is no such session any more
+-- @arg   user        text  whose session it was when it was loaded, empty: nobody's
+-- @reply [1, now, version, deadline, user]  touched; whose it is now, empty: nobody's
+-- @reply [0, now, gone]                     there is no such session any more
 --- @include clock
 --- @include fields
 --- @include meta
@@ -17,7 +18,7 @@ local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
-local meta = read_meta(KEYS[1])
+local meta, user = read_meta(KEYS[1])
 if not meta then
   return { 0, now, 'gone' }
 end
@@ -32,8 +33,8 @@ if deadline > meta.deadline then
     remove_rests(KEYS[1], { meta = pieces })
   end
   set_deadline(KEYS[1], KEYS[2], ARGV[2], deadline)
-  if KEYS[3] then
+  if KEYS[3] and user == ARGV[4] then
     index_user(KEYS[3], ARGV[2], deadline, now)
   end
 end
-return { 1, now, meta.version, meta.deadline }
+return { 1, now, meta.version, meta.deadline, user }

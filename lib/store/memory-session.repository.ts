@@ -189,7 +189,7 @@ export class MemorySessionRepository implements SessionRepository {
     if (change.idleTimeoutMs <= 0) {
       this.bury(key);
     } else {
-      this.setUser(key, session, change.userId);
+      if (!change.keepsUser) this.setUser(key, session, change.userId);
       this.sessions.set(key, session);
       if (this.sessions.size + this.tombstones.size > this.sweepAt) this.sweep();
     }

@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
 import { ChangeTokens } from '../core/session-id.js';
 import type { SessionLink } from '../core/session-link.js';
 import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
 import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
 import type { SessionReply } from '../scripts/script-reply.js';
 import * as scripts from '../scripts/scripts.generated.js';
+import { expectations, fieldName, pairs, smallFlag } from './redis-change-args.js';
 import { RedisScriptCalls } from './redis-script-calls.js';
 import { cookieCode, parseStoredSession } from './redis-session.record.js';
 import { RedisUserIndex } from './redis-user-index.js';
-import type { UserIndexEntry } from './redis-user-index.js';
+import type { UserChange, UserIndexEntry } from './redis-user-index.js';
 import type {
   CommitOutcome,
   CreateOutcome,
@@ -19,13 +19,6 @@ import type {
 
 /** How many sessions are asked for at a time when all are walked. */
 const PAGE_COUNT = 200;
-
-/**
- * Up to this length a session's longer texts are stored in pieces, which keeps its hash in one block of memory. Beyond it that
- * saves less than a tenth, and walking the pieces costs more than the fields of a hash table.
- * @unit characters
- */
-const SMALL_LENGTH = 768;
 
 /** Settings of the Redis repository. @internal */
 export interface RedisSessionRepositoryOptions {
@@ -97,6 +90,7 @@ export class RedisSessionRepository implements SessionRepository {
       change.owner ?? '',
       change.about ?? '',
       smallFlag(change),
+      change.keepsUser ? 1 : 0,
       change.set.size,
       change.remove.length,
       ...pairs(change.set),
@@ -104,15 +98,16 @@ export class RedisSessionRepository implements SessionRepository {
       ...expectations(change),
     ]);
     if (!reply.done) return refusal(reply.reason, reply.names);
-    // A change under way gives a session back to its user that somebody else took from him; a replay does not say.
-    if (isIndexed && (change.isSignIn || reply.rest[2] !== change.userId)) await this.users.complete(keys, change);
-    if (reply.rest[2]) await this.removeFormerUser(keys, reply, change);
+    if (isIndexed && change.isSignIn) await this.users.complete(keys, change);
+    const [, , user = '', former = ''] = reply.rest.map(String);
+    if (user !== (change.userId ?? '') || former !== user) await this.settleUsers(keys, change, user, former);
     return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
   }
 
   async replace(sid: string, change: SessionChange): Promise<StoredState> {
     const keys = this.layout.session(sid);
-    await this.users.prepare(keys, change);
+    const isIndexed = this.users.isConcernedBy(change);
+    if (isIndexed) await this.users.prepare(keys, change);
     const reply = await this.calls.change(scripts.replaceSession, this.keysOf(keys, change), [
       this.tokens.next(),
       keys.id,
@@ -125,8 +120,8 @@ export class RedisSessionRepository implements SessionRepository {
       ...pairs(change.set),
     ]);
     if (!reply.done) return { remainingMs: 0, version: 0 };
-    await this.users.complete(keys, change);
-    await this.removeFormerUser(keys, reply, change);
+    if (isIndexed) await this.users.complete(keys, change);
+    await this.settleUsers(keys, change, change.userId ?? '', String(reply.rest[2] ?? ''));
     return stateOf(reply);
   }
 
@@ -134,8 +129,11 @@ export class RedisSessionRepository implements SessionRepository {
     const keys = this.layout.session(sid);
     await this.users.prolong(keys, userId, idleTimeoutMs);
     const scriptKeys = [keys.session, keys.live, ...this.users.keyFor(userId)];
-    const reply = await this.calls.change(scripts.touchSession, scriptKeys, [keys.id, idleTimeoutMs]);
-    return reply.done ? { outcome: 'touched', ...stateOf(reply) } : { outcome: 'gone' };
+    const reply = await this.calls.change(scripts.touchSession, scriptKeys, [keys.id, idleTimeoutMs, userId ?? '']);
+    if (!reply.done) return { outcome: 'gone' };
+    const user = String(reply.rest[2]);
+    if (user !== (userId ?? '')) await this.settleUsers(keys, { userId, idleTimeoutMs }, user, '');
+    return { outcome: 'touched', ...stateOf(reply) };
   }
 
   async destroy(sid: string): Promise<'destroyed' | 'absent'> {
@@ -206,16 +204,16 @@ export class RedisSessionRepository implements SessionRepository {
   }
 
   /** Ends what has to end before this session gets its user; `null` when the user may have no more sessions. */
-  private async makeRoom(keys: SessionKeys, change: SessionChange): Promise<readonly string[] | null> {
+  private async makeRoom(keys: SessionKeys, change: UserChange): Promise<readonly string[] | null> {
     let surplus = await this.users.prepare(keys, change);
-    if (!surplus && change.userId !== null) {
+    if (!surplus) {
       // The index may name sessions that have ended: walking it takes them out.
       await this.listByUser(change.userId);
       surplus = await this.users.prepare(keys, change);
     }
     for (const id of surplus ?? []) {
       await this.destroyStored(id);
-      if (change.userId !== null) await this.users.remove(id, change.userId);
+      await this.users.remove(id, change.userId);
     }
     return surplus;
   }
@@ -246,14 +244,24 @@ export class RedisSessionRepository implements SessionRepository {
     return null;
   }
 
-  private async removeFormerUser(keys: SessionKeys, reply: SessionReply, change: SessionChange): Promise<void> {
-    const former = reply.done ? String(reply.rest[2] ?? '') : '';
-    if (former === '') return;
-    if (change.idleTimeoutMs <= 0) return this.users.remove(keys.id, former);
-    if (former === change.userId) return;
-    // By way of the entry: the session may have got its former user back meanwhile.
-    const entry = (await this.users.entries(former)).find(({ id }) => id === keys.id);
-    if (entry) await this.loadEntry(entry, former);
+  /** Sets right the indexes of those who are, were, or were taken for the user of a session that was written. */
+  private async settleUsers(
+    keys: SessionKeys,
+    { userId, idleTimeoutMs }: Pick<SessionChange, 'userId' | 'idleTimeoutMs'>,
+    user: string,
+    former: string,
+  ): Promise<void> {
+    if (idleTimeoutMs <= 0) return this.users.remove(keys.id, former);
+    const doubtful = new Set([former, userId ?? '', user]);
+    doubtful.delete('');
+    if (user === userId) doubtful.delete(user);
+    // Another request has changed whose session it is, and this one has moved the deadline.
+    else if (user !== '') await this.users.follow(keys, user, idleTimeoutMs);
+    for (const one of doubtful) {
+      // By way of the entry: whose session it is may have changed again meanwhile.
+      const entry = (await this.users.entries(one)).find(({ id }) => id === keys.id);
+      if (entry) await this.loadEntry(entry, one);
+    }
   }
 
   private async page(bucket: number, start: number): Promise<readonly string[]> {
@@ -273,25 +281,4 @@ function stateOf(reply: SessionReply & { readonly done: true }): StoredState {
 function refusal(reason: string, names: readonly string[]): CommitOutcome {
   if (reason === 'conflict') return { outcome: 'conflict', fields: names.map((name) => name.slice(2)) };
   return { outcome: reason === 'lock' ? 'lockLost' : 'gone' };
-}
-
-function smallFlag({ length }: SessionChange): number {
-  return length <= SMALL_LENGTH ? 1 : 0;
-}
-
-function fieldName(name: string): string {
-  return `d:${name}`;
-}
-
-function pairs(fields: ReadonlyMap<string, string>): string[] {
-  return [...fields].flatMap(([name, text]) => [fieldName(name), text]);
-}
-
-/** Of each field in the change, in its order, the SHA-1 of what it must hold now. */
-function expectations({ set, remove, expected }: SessionChange): string[] {
-  if (!expected) return [];
-  return [...set.keys(), ...remove].map((name) => {
-    const text = expected.get(name);
-    return text === undefined ? '' : createHash('sha1').update(text).digest('hex');
-  });
 }

@@ -6,6 +6,9 @@ import type { RedisScriptCalls } from './redis-script-calls.js';
 /** How long a place is kept for a session that is about to be stored; longer than any operation may take. */
 const RESERVATION_MS = 60_000;
 
+/** A change of a session that has a user. @internal */
+export type UserChange = SessionChange & { readonly userId: string };
+
 /** One entry of a user's index. @internal */
 export interface UserIndexEntry {
   readonly id: string;
@@ -35,7 +38,8 @@ export class RedisUserIndex {
   }
 
   /** Whether the index has to be prepared for a change, and may have to be completed after it. */
-  isConcernedBy({ userId, idleTimeoutMs, isSignIn }: SessionChange): boolean {
+  isConcernedBy(change: SessionChange): change is UserChange {
+    const { userId, idleTimeoutMs, isSignIn } = change;
     if (userId === null || idleTimeoutMs <= 0) return false;
     return !this.layout.isSingleSlot || (isSignIn && this.limit !== null);
   }
@@ -44,18 +48,19 @@ export class RedisUserIndex {
    * Prepares the index for a session that is about to be stored with this user; `null` when he may have no more sessions, else
    * the stored ids of those that have to end first.
    */
-  async prepare(keys: SessionKeys, change: SessionChange): Promise<readonly string[] | null> {
-    const { userId, idleTimeoutMs, isSignIn } = change;
-    if (userId === null || idleTimeoutMs <= 0) return [];
+  async prepare(keys: SessionKeys, { userId, idleTimeoutMs, isSignIn }: UserChange): Promise<readonly string[] | null> {
     if (isSignIn && this.limit) return this.admit(keys, userId, this.limit);
-    if (!this.layout.isSingleSlot) await this.enter(keys, userId, isSignIn ? RESERVATION_MS : idleTimeoutMs, isSignIn);
+    await this.enter(keys, userId, isSignIn ? RESERVATION_MS : idleTimeoutMs, isSignIn);
     return [];
   }
 
   /** Completes the index once a session that got its user by this change is stored. */
-  async complete(keys: SessionKeys, change: SessionChange): Promise<void> {
-    const { userId, idleTimeoutMs } = change;
-    if (userId === null || idleTimeoutMs <= 0 || this.layout.isSingleSlot) return;
+  async complete(keys: SessionKeys, { userId, idleTimeoutMs }: UserChange): Promise<void> {
+    if (!this.layout.isSingleSlot) await this.enter(keys, userId, idleTimeoutMs, false);
+  }
+
+  /** Enters a stored session whose deadline was moved by somebody who took it for another user's. */
+  async follow(keys: SessionKeys, userId: string, idleTimeoutMs: number): Promise<void> {
     await this.enter(keys, userId, idleTimeoutMs, false);
   }
 

@@ -224,13 +224,13 @@ export class SessionWriter {
 
   private wholeOf(data: object, encoded: EncodedSession): SessionChange {
     const { fields, cookie } = encoded;
-    return this.changeOf(data, encoded, null, { set: fields, remove: [], cookie });
+    return this.changeOf(data, encoded, undefined, { set: fields, remove: [], cookie });
   }
 
   private changeOf(
     data: object,
     encoded: EncodedSession,
-    formerUser: string | null,
+    formerUser: string | null | undefined,
     { set, remove, cookie, expected, owner }: Pick<SessionChange, 'set' | 'remove' | 'cookie' | 'expected' | 'owner'>,
   ): SessionChange {
     const userId = this.userOf(data);
@@ -239,6 +239,7 @@ export class SessionWriter {
     return {
       userId,
       isSignIn,
+      keepsUser: userId === formerUser,
       about: about && JSON.stringify(about),
       length: encoded.length,
       idleTimeoutMs: this.idleTimeoutOf(encoded),

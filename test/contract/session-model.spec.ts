@@ -12,7 +12,7 @@ import { change } from './session-repository.contract.js';
 /** What a request can do to one of a few sessions, for one of two users. */
 type Action =
   | {
-      readonly kind: 'signIn' | 'change' | 'signOutUser' | 'touch' | 'destroy' | 'rotate';
+      readonly kind: 'signIn' | 'signOut' | 'change' | 'signOutUser' | 'touch' | 'destroy' | 'rotate';
       readonly session: number;
       readonly user: number;
     }
@@ -29,6 +29,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({
     kind: fc.constantFrom(
       'signIn' as const,
+      'signOut' as const,
       'change' as const,
       'signOutUser' as const,
       'touch' as const,
@@ -50,9 +51,11 @@ async function perform(repository: SessionRepository, sids: readonly string[], o
         .outcome;
     case 'signIn':
       return (await repository.commit(sid, change({ userId: userName(one.user), isSignIn: true }))).outcome;
+    case 'signOut':
+      return (await repository.commit(sid, change({ userId: null }))).outcome;
     case 'change': {
-      const stored = await repository.load(sid);
-      return (await repository.commit(sid, change({ set: { n: one.user }, userId: stored?.userId ?? null }))).outcome;
+      const userId = (await repository.load(sid))?.userId ?? null;
+      return (await repository.commit(sid, change({ set: { n: one.user }, userId, keepsUser: true }))).outcome;
     }
     case 'signOutUser': {
       const sessions = await repository.listByUser(userName(one.user) ?? '');

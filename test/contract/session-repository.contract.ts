@@ -22,7 +22,8 @@ export function change(
   const { set = {}, ...rest } = values;
   const texts = new Map(Object.entries(set).map(([name, value]) => [name, JSON.stringify(value)]));
   const length = [...texts].reduce((sum, [name, text]) => sum + name.length + text.length, 0);
-  const nothing = { remove: [], cookie: undefined, userId: null, isSignIn: false, idleTimeoutMs: HOUR_MS };
+  const user = { userId: null, isSignIn: false, keepsUser: false };
+  const nothing = { remove: [], cookie: undefined, idleTimeoutMs: HOUR_MS, ...user };
   return { ...nothing, length, ...rest, set: texts };
 }
 
@@ -254,6 +255,26 @@ export function describeSessionRepository(name: string, start: () => Promise<Rep
       await own.commit(c, change({ userId: null }));
       await own.commit(b, change({ userId: null }));
       expect(await listed('other')).toEqual([]);
+    });
+
+    it.each([
+      ['a sign-in', null, 'u'],
+      ['a change of user', 'former', 'u'],
+      ['a sign-out', 'former', null],
+    ])('%s by another request stays when a change or a touch leaves the user alone', async (_what, loaded, now) => {
+      const own = subject.open({ application: `keep-${randomUUID()}` });
+      const [changed, touched] = [sid(), sid()];
+      for (const id of [changed, touched]) {
+        await own.create(id, change({ userId: loaded, isSignIn: loaded !== null }));
+        await own.commit(id, change({ userId: now, isSignIn: now !== null, idleTimeoutMs: 150 }));
+      }
+      await own.commit(changed, change({ set: { n: 1 }, userId: loaded, keepsUser: true }));
+      await own.touch(touched, HOUR_MS, loaded);
+      // The index has to live as long as the session does by now.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect([(await own.load(changed))?.userId, (await own.load(touched))?.userId]).toEqual([now, now]);
+      expect(await own.listByUser('u')).toHaveLength(now === null ? 0 : 2);
+      expect(await own.listByUser('former')).toEqual([]);
     });
 
     it('a user never has more sessions than he may: the one used least recently goes', async () => {

@@ -149,6 +149,28 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       expect(await get(id)).not.toHaveProperty('gone');
     });
 
+    it('a sign-in or sign-out by one request is not undone by another that was under way and changed something else', async () => {
+      const users = async () => (await subject.open({ application }).listByUser('beside')).length;
+      const id = sid();
+      const first = await request(id);
+      first['n'] = 0;
+      await store.set(id, first);
+      const [beside, login] = [await request(id), await request(id)];
+      login['userId'] = 'beside';
+      await store.set(id, login);
+      beside['n'] = 1;
+      await store.set(id, beside);
+      expect(await get(id)).toMatchObject({ n: 1, userId: 'beside' });
+      expect(await users()).toBe(1);
+      const [besideToo, logout] = [await request(id), await request(id)];
+      delete logout['userId'];
+      await store.set(id, logout);
+      besideToo['n'] = 2;
+      await store.set(id, besideToo);
+      expect(await get(id)).not.toHaveProperty('userId');
+      expect(await users()).toBe(0);
+    });
+
     it('RESURRECTION (a peer brings a logged-out session back): neither save nor touch does, and it is told', async () => {
       const id = sid();
       const login = await request(id);
