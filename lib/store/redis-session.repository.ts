@@ -99,7 +99,7 @@ export class RedisSessionRepository implements SessionRepository {
     ]);
     if (!reply.done) return refusal(reply.reason, reply.names);
     if (isIndexed && change.isSignIn) await this.users.complete(keys, change);
-    const [, , user = '', former = ''] = reply.rest.map(String);
+    const [user, former] = [String(reply.rest[2] ?? ''), String(reply.rest[3] ?? '')];
     if (user !== (change.userId ?? '') || former !== user) await this.settleUsers(keys, change, user, former);
     return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
   }
