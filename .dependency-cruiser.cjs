@@ -10,7 +10,8 @@ const LEVELS = [
   ['options'],
   ['redis', 'scripts'],
   ['store'],
-  ['http', 'health', 'metrics', 'monitor', 'websockets', 'migration'],
+  ['stats'],
+  ['http', 'health', 'metrics', 'monitor', 'websockets', 'graphql', 'migration', 'command'],
 ];
 
 /** Above the root files: it stands on the finished module. */
@@ -18,11 +19,11 @@ const TOP = 'testing';
 
 const FOLDERS = [...LEVELS.flat(), TOP];
 
-const ENTRY_FOLDERS = 'health|metrics|monitor|websockets|migration|testing';
+const ENTRY_FOLDERS = 'health|metrics|monitor|websockets|graphql|migration|command|testing';
 
 /** Peers that an application may not have. */
 const OPTIONAL_PEERS =
-  '(^|/)node_modules/(@nestjs/(terminus|websockets|platform-socket\\.io)|prom-client|socket\\.io|ws)/';
+  '(^|/)node_modules/(@nestjs/(terminus|websockets|platform-socket\\.io|platform-ws|graphql)|@opentelemetry/api|prom-client|socket\\.io|ws|graphql)/';
 
 /** @param {string} name @returns {string} the package, or its types */
 const vendor = (name) => `(^|/)node_modules/(@types/)?${name}/`;
@@ -40,9 +41,38 @@ const onlyDown = LEVELS.flatMap((level, index) =>
   }),
 );
 
+/** Wings of lib/redis, lowest first; a wing knows the wings before it, and all of them know the decisions. */
+const REDIS_WINGS = ['connection', 'primary', 'replication', 'sentinel', 'link'];
+
+const wingsOnlyDown = REDIS_WINGS.map((wing, index) => {
+  const known = ['decisions', ...REDIS_WINGS.slice(0, index + 1)];
+  return {
+    name: `redis-${wing}-imports-only-down`,
+    comment: `lib/redis/${wing} may import of lib/redis only ${known.join(', ')}.`,
+    severity: 'error',
+    from: { path: `^lib/redis/${wing}/` },
+    to: { path: '^lib/redis/', pathNot: known.map((name) => `^lib/redis/${name}/`) },
+  };
+});
+
 module.exports = {
   forbidden: [
     ...onlyDown,
+    ...wingsOnlyDown,
+    {
+      name: 'redis-decisions-are-pure',
+      comment: 'A decision is a function of plain values: it knows no wing, no socket, no timer and no clock.',
+      severity: 'error',
+      from: { path: '^lib/redis/decisions/' },
+      to: { pathNot: ['^lib/redis/decisions/', '^lib/core/'] },
+    },
+    {
+      name: 'redis-known-wings-only',
+      comment: 'A file of lib/redis stands in a wing.',
+      severity: 'error',
+      from: { path: '^lib/redis/', pathNot: `^lib/redis/(decisions|${REDIS_WINGS.join('|')})/` },
+      to: {},
+    },
     {
       name: 'testing-imports-no-entry',
       comment: 'lib/testing stands on the module itself, not on other entries of the package.',

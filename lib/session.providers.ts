@@ -18,8 +18,8 @@ import type { SessionModuleAsyncOptions } from './options/async-session.options.
 import { checkAsyncOptions } from './options/async-session.options.js';
 import { resolveSessionOptions } from './options/resolve-session-options.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
-import { createRedisClient } from './redis/redis-client.factory.js';
-import { createSessionLink } from './redis/redis-link.factory.js';
+import { createRedisClient } from './redis/link/redis-client.factory.js';
+import { createSessionLink } from './redis/link/redis-link.factory.js';
 import { SessionEvents } from './session.events.js';
 import { logLinkEvents } from './session-link.logger.js';
 import { SessionService } from './session.service.js';

@@ -1,7 +1,7 @@
 import { ChangeTokens } from '../core/session-id.js';
 import type { SessionLink } from '../core/session-link.js';
 import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
-import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
+import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
 import type { SessionReply } from '../scripts/script-reply.js';
 import * as scripts from '../scripts/scripts.generated.js';
 import { expectations, fieldName, pairs, smallFlag } from './redis-change-args.js';

@@ -2,7 +2,7 @@ import type { SessionLink, SessionLinkStatus } from '../core/session-link.js';
 import type { SessionLinkEvents } from '../core/session-link-events.js';
 import type { RedisSessionStoreOptions } from '../options/session.options.js';
 import { resolveStoreOptions } from '../options/resolve-session-options.js';
-import { createSessionLink } from '../redis/redis-link.factory.js';
+import { createSessionLink } from '../redis/link/redis-link.factory.js';
 import { createRedisRepository } from './session-repository.factory.js';
 import type { SessionNearCacheStatus, SessionRepository } from './session-repository.js';
 import { SessionStore } from './session-store.js';

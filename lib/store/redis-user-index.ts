@@ -1,5 +1,5 @@
 import type { SessionChange, UserLimit } from '../core/session-record.js';
-import type { RedisKeyLayout, SessionKeys } from '../redis/redis-key-layout.js';
+import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
 import * as scripts from '../scripts/scripts.generated.js';
 import type { RedisScriptCalls } from './redis-script-calls.js';
 

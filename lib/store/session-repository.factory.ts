@@ -1,7 +1,7 @@
 import type { SessionLink } from '../core/session-link.js';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
 import { DEFAULT_CLUSTER_BUCKETS } from '../options/session.defaults.js';
-import { RedisKeyLayout } from '../redis/redis-key-layout.js';
+import { RedisKeyLayout } from './redis-key-layout.js';
 import type { NearCacheOptions } from '../options/resolved-session.options.js';
 import { MemorySessionRepository } from './memory-session.repository.js';
 import { NearCache } from './near-cache.js';

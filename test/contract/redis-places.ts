@@ -1,6 +1,6 @@
 import type { SessionLink } from '../../lib/core/session-link.js';
-import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
-import { createSessionLink } from '../../lib/redis/redis-link.factory.js';
+import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
+import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
 import { createRedisRepository } from '../../lib/store/session-repository.factory.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LinkCommand, SessionLink } from '../../lib/core/session-link.js';
-import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import type { SessionRepository } from '../../lib/store/session-repository.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
 import { memoryPlaces } from './memory-places.js';

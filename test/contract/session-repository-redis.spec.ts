@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { LinkCommand, SessionLink } from '../../lib/core/session-link.js';
-import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { commitSession, listUser } from '../../lib/scripts/scripts.generated.js';
 import { RedisScriptCalls } from '../../lib/store/redis-script-calls.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';

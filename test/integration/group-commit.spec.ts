@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { GroupCommit } from '../../lib/redis/group-commit.js';
-import { addressKey } from '../../lib/redis/node-address.js';
-import { PrimaryNode } from '../../lib/redis/primary-node.js';
-import { ProvisionalLog } from '../../lib/redis/provisional-log.js';
-import type { LoneClaim, ReplicaAuthority } from '../../lib/redis/replica-authority.js';
+import { GroupCommit } from '../../lib/redis/replication/group-commit.js';
+import { addressKey } from '../../lib/redis/connection/node-address.js';
+import { PrimaryNode } from '../../lib/redis/primary/primary-node.js';
+import { ProvisionalLog } from '../../lib/redis/replication/provisional-log.js';
+import type { LoneClaim, ReplicaAuthority } from '../../lib/redis/replication/replica-authority.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import { GET, LIMITS, PUT } from './redis-link.support.js';

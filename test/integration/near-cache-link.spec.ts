@@ -5,7 +5,7 @@ import type { SessionLink } from '../../lib/core/session-link.js';
 import { RedisSessionStore } from '../../lib/index.js';
 import type { SessionRedisOptions } from '../../lib/index.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
-import { createSessionLink } from '../../lib/redis/redis-link.factory.js';
+import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';

@@ -2,7 +2,7 @@ import type { KeyListener, KeyWatch, KeyWatchRequest } from '../../lib/core/key-
 import type { LinkCommand, LinkCommandOptions, SessionLink } from '../../lib/core/session-link.js';
 import type { NearCacheOptions } from '../../lib/options/resolved-session.options.js';
 import { SESSION_DEFAULTS } from '../../lib/options/session.defaults.js';
-import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { NearCache } from '../../lib/store/near-cache.js';
 import { NearCacheRepository } from '../../lib/store/near-cache.repository.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';

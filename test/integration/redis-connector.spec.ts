@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { discardSocket, openSocket } from '../../lib/redis/redis-connector.js';
+import { discardSocket, openSocket } from '../../lib/redis/connection/redis-connector.js';
 
 const closes: (() => void)[] = [];
 afterEach(() => {

@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { SessionLink } from '../../lib/core/session-link.js';
-import { createRedisClient } from '../../lib/redis/redis-client.factory.js';
+import { createRedisClient } from '../../lib/redis/link/redis-client.factory.js';
 import { startClusterTopology, type ClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';

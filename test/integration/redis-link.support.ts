@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Script } from '../../lib/core/script.js';
 import type { SessionLink } from '../../lib/core/session-link.js';
 import type { SessionDurability, ResolvedRedisOptions } from '../../lib/options/redis.options.js';
-import { createSessionLink } from '../../lib/redis/redis-link.factory.js';
+import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import type { SentinelClientOptions } from '../../tools/redis-lab/sentinel-topology.js';
 
 export function script(name: string, isWrite: boolean, text: string): Script {

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
-import { addressKey } from '../../lib/redis/node-address.js';
-import { SentinelWatch } from '../../lib/redis/sentinel-watch.js';
+import { addressKey } from '../../lib/redis/connection/node-address.js';
+import { SentinelWatch } from '../../lib/redis/sentinel/sentinel-watch.js';
 import type { SentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 import { startSentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 

@@ -1,5 +1,5 @@
 import { afterAll, expect, it } from 'vitest';
-import { meaningOf } from '../../lib/redis/server-reply.js';
+import { meaningOf } from '../../lib/redis/connection/server-reply.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 
 const replica = await startRedisServer({ config: ['replicaof 127.0.0.1 1'] });

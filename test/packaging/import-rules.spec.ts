@@ -18,17 +18,30 @@ const { forbidden, options } = createRequire(import.meta.url)('../../.dependency
 const PLANTED: Record<string, Record<string, string>> = {
   'core-imports-only-down': { 'lib/core/bad.ts': `import '../errors/ok.js';` },
   'errors-imports-only-down': { 'lib/errors/bad.ts': `import '../core/ok.js';` },
-  'options-imports-only-down': { 'lib/options/bad.ts': `import '../redis/ok.js';` },
-  'redis-imports-only-down': { 'lib/redis/bad.ts': `import '../scripts/ok.js';` },
+  'options-imports-only-down': { 'lib/options/bad.ts': `import '../redis/link/ok.js';` },
+  'redis-imports-only-down': { 'lib/redis/link/bad.ts': `import '../../scripts/ok.js';` },
   'scripts-imports-only-down': {
-    'lib/scripts/bad.ts': `import type { ok } from '../redis/ok.js'; export type Bad = ok;`,
+    'lib/scripts/bad.ts': `import type { ok } from '../redis/link/ok.js'; export type Bad = ok;`,
   },
   'store-imports-only-down': { 'lib/store/bad.ts': `import '../http/ok.js';` },
+  'stats-imports-only-down': { 'lib/stats/bad.ts': `import '../http/ok.js';` },
+  'redis-connection-imports-only-down': { 'lib/redis/connection/bad.ts': `import '../primary/ok.js';` },
+  'redis-primary-imports-only-down': { 'lib/redis/primary/bad.ts': `import '../replication/ok.js';` },
+  'redis-replication-imports-only-down': { 'lib/redis/replication/bad.ts': `import '../sentinel/ok.js';` },
+  'redis-sentinel-imports-only-down': { 'lib/redis/sentinel/bad.ts': `import '../link/ok.js';` },
+  'redis-link-imports-only-down': {
+    'lib/redis/link/bad.ts': `import '../unknown/ok.js';`,
+    'lib/redis/unknown/ok.ts': 'export const ok = 1;',
+  },
+  'redis-decisions-are-pure': { 'lib/redis/decisions/bad.ts': `import '../connection/ok.js';` },
+  'redis-known-wings-only': { 'lib/redis/bad.ts': `import './link/ok.js';` },
   'http-imports-only-down': { 'lib/http/bad.ts': `import '../health/ok.js';` },
   'health-imports-only-down': { 'lib/health/bad.ts': `import '../session.module.js';` },
   'metrics-imports-only-down': { 'lib/metrics/bad.ts': `import '../http/ok.js';` },
   'monitor-imports-only-down': { 'lib/monitor/bad.ts': `import '../metrics/ok.js';` },
   'websockets-imports-only-down': { 'lib/websockets/bad.ts': `import '../http/ok.js';` },
+  'graphql-imports-only-down': { 'lib/graphql/bad.ts': `import '../http/ok.js';` },
+  'command-imports-only-down': { 'lib/command/bad.ts': `import '../http/ok.js';` },
   'migration-imports-only-down': { 'lib/migration/bad.ts': `import '../testing/ok.js';` },
   'testing-imports-no-entry': { 'lib/testing/bad.ts': `import '../health/ok.js';` },
   'root-imports-no-entry': { 'lib/session.bad.ts': `import './monitor/ok.js';` },
@@ -64,14 +77,18 @@ const PLANTED: Record<string, Record<string, string>> = {
 /** What a tree that keeps every rule looks like, one file per folder. */
 const CLEAN: Record<string, string> = {
   ...Object.fromEntries(
-    'core errors options redis scripts store http health metrics monitor websockets migration testing'
+    [
+      'core errors options scripts store stats http health metrics monitor websockets graphql migration command testing',
+      'redis/decisions redis/connection redis/primary redis/replication redis/sentinel redis/link',
+    ]
+      .join(' ')
       .split(' ')
       .map((folder) => [`lib/${folder}/ok.ts`, 'export type ok = 1; export const ok = 1;']),
   ),
   'lib/session.module.ts': `import './store/ok.js'; import './http/ok.js'; import { Module } from '@nestjs/common'; Module({});`,
-  'lib/store/down.ts': `import '../redis/ok.js'; import '../core/ok.js'; import type { Redis } from 'ioredis'; export type A = Redis;`,
+  'lib/store/down.ts': `import '../redis/link/ok.js'; import '../core/ok.js'; import type { Redis } from 'ioredis'; export type A = Redis;`,
   'lib/health/terminus.ts': `import { TerminusModule } from '@nestjs/terminus'; export const a = TerminusModule;`,
-  'lib/redis/client.ts': `import { Redis } from 'ioredis'; new Redis();`,
+  'lib/redis/link/client.ts': `import { Redis } from 'ioredis'; new Redis();`,
   'lib/testing/testing.module.ts': `import '../session.module.js'; import '../http/ok.js';`,
   'tools/ok.ts': 'export const ok = 1;',
   'sample/01-ok/src/ok.ts': `import { SessionModule } from 'nestjs-ha-session'; export const a = SessionModule;`,

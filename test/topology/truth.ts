@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { FAULT_APPLICATION } from './fault-app.protocol.js';
 import { parseStoredSession } from '../../lib/store/redis-session.record.js';
 import type { SessionLedger } from './checker.js';

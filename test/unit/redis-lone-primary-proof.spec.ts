@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { isProvenLone, type LoneEvidence } from '../../lib/redis/lone-primary-proof.js';
-import type { NodeReport } from '../../lib/redis/node-report.js';
-import type { SentinelView } from '../../lib/redis/sentinel-view.js';
-import { newestView } from '../../lib/redis/sentinel-watch.js';
+import { isProvenLone, type LoneEvidence } from '../../lib/redis/sentinel/lone-primary-proof.js';
+import type { NodeReport } from '../../lib/redis/connection/node-report.js';
+import type { SentinelView } from '../../lib/redis/sentinel/sentinel-view.js';
+import { newestView } from '../../lib/redis/sentinel/sentinel-watch.js';
 
 const PRIMARY = '10.0.0.1:6379';
 const REPLICA = '10.0.0.2:6379';

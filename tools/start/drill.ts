@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { RedisKeyLayout } from '../../lib/redis/redis-key-layout.js';
+import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { pollUntil } from '../redis-lab/poll.js';
 import type { DrillEvent, DrillPhase, DrillReport } from './drill-report.js';
 import { DrillTally } from './drill-tally.js';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from 'ioredis';
-import { ConnectionLostError } from './connection-lost.error.js';
-import { parseRole } from './node-report.js';
-import { RedactedCommand } from './redacted-command.js';
+import { ConnectionLostError } from '../connection/connection-lost.error.js';
+import { parseRole } from '../connection/node-report.js';
+import { RedactedCommand } from '../connection/redacted-command.js';
 
 /** How long a node waits for its replicas at a time: reads on the same connection wait as well. @unit milliseconds */
 const WAIT_MS = 100;

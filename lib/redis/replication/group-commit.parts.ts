@@ -1,7 +1,7 @@
-import type { LinkCommand } from '../core/session-link.js';
-import { addressKey } from './node-address.js';
-import type { ReplicaReport } from './node-report.js';
-import type { PrimaryNode } from './primary-node.js';
+import type { LinkCommand } from '../../core/session-link.js';
+import { addressKey } from '../connection/node-address.js';
+import type { ReplicaReport } from '../connection/node-report.js';
+import type { PrimaryNode } from '../primary/primary-node.js';
 import type { ProvisionalLog } from './provisional-log.js';
 import type { ReplicaAuthority } from './replica-authority.js';
 

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { RedisNodeOptions } from '../options/redis.options.js';
+import type { RedisNodeOptions } from '../../options/redis.options.js';
 import { ConnectionLostError, isReplyError, notSent } from './connection-lost.error.js';
 import { addressKey, type NodeAddress } from './node-address.js';
 import { RedactedCommand } from './redacted-command.js';

@@ -1,5 +1,5 @@
-import type { Script } from '../core/script.js';
-import type { LinkCommand } from '../core/session-link.js';
+import type { Script } from '../../core/script.js';
+import type { LinkCommand } from '../../core/session-link.js';
 import { isReplyError } from './connection-lost.error.js';
 import { RedactedCommand } from './redacted-command.js';
 

@@ -1,10 +1,10 @@
-import { addressKey, type NodeAddress } from './node-address.js';
-import { continuesHistory, type NodeReport } from './node-report.js';
-import { NodeWatch } from './node-watch.js';
-import type { PrimaryChoice, PrimaryFinder } from './primary-finder.js';
-import type { RedisConnectionOptions } from './redis-connection.js';
+import { addressKey, type NodeAddress } from '../connection/node-address.js';
+import { continuesHistory, type NodeReport } from '../connection/node-report.js';
+import { NodeWatch } from '../primary/node-watch.js';
+import type { PrimaryChoice, PrimaryFinder } from '../primary/primary-finder.js';
+import type { RedisConnectionOptions } from '../connection/redis-connection.js';
 import { SentinelWatch, type SentinelWatchOptions } from './sentinel-watch.js';
-import type { WatchPace } from './watch-pace.js';
+import type { WatchPace } from '../primary/watch-pace.js';
 
 /** Settings of the finder. @internal */
 export interface SentinelFinderOptions extends SentinelWatchOptions {

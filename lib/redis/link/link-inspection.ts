@@ -1,8 +1,8 @@
-import type { LinkCommand, SessionLink, SessionLinkInspection } from '../core/session-link.js';
-import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
-import { isReplyError } from './connection-lost.error.js';
-import { addressKey } from './node-address.js';
-import { parseInfo, parseRole } from './node-report.js';
+import type { LinkCommand, SessionLink, SessionLinkInspection } from '../../core/session-link.js';
+import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
+import { isReplyError } from '../connection/connection-lost.error.js';
+import { addressKey } from '../connection/node-address.js';
+import { parseInfo, parseRole } from '../connection/node-report.js';
 
 /** Sentinel's side of an inspection. @internal */
 export type SentinelInspection = NonNullable<SessionLinkInspection['sentinels']>;

@@ -1,5 +1,5 @@
-import type { LinkCommand } from '../core/session-link.js';
-import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
+import type { LinkCommand } from '../../core/session-link.js';
+import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
 
 /** Numbers below are those of operations that are made again. */
 const FIRST_SEQUENCE = 2 ** 52;

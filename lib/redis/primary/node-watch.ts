@@ -1,6 +1,6 @@
-import type { NodeAddress } from './node-address.js';
-import { inquire, type NodeReport } from './node-report.js';
-import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+import type { NodeAddress } from '../connection/node-address.js';
+import { inquire, type NodeReport } from '../connection/node-report.js';
+import { RedisConnection, type RedisConnectionOptions } from '../connection/redis-connection.js';
 import type { WatchPace, WatchPeriods } from './watch-pace.js';
 
 const PERIODS: WatchPeriods = { calm: 1000, close: 500, alert: 25 };

@@ -1,5 +1,5 @@
-import type { ToldRole } from './node-report.js';
-import type { PrimaryNode } from './primary-node.js';
+import type { ToldRole } from '../connection/node-report.js';
+import type { PrimaryNode } from '../primary/primary-node.js';
 
 /**
  * Reads that count only once the node has said, after them, that it still is what it was. All reads of one turn of the event

@@ -1,4 +1,4 @@
-import type { LinkCommand } from '../core/session-link.js';
+import type { LinkCommand } from '../../core/session-link.js';
 
 /** How many changes a log keeps at most. */
 const MAX_COUNT = 10_000;

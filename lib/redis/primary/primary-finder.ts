@@ -1,4 +1,4 @@
-import type { NodeAddress } from './node-address.js';
+import type { NodeAddress } from '../connection/node-address.js';
 
 /** A node to use as the primary, and since when that was known. @internal */
 export interface PrimaryChoice {

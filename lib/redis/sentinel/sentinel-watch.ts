@@ -1,7 +1,7 @@
-import { addressKey, type NodeAddress } from './node-address.js';
+import { addressKey, type NodeAddress } from '../connection/node-address.js';
 import { SentinelPeer, type SentinelPeerListener, type SentinelPeerOptions } from './sentinel-peer.js';
 import type { SentinelReplica, SentinelView } from './sentinel-view.js';
-import type { WatchPace } from './watch-pace.js';
+import type { WatchPace } from '../primary/watch-pace.js';
 
 /** How long after a sign of a failover everything is looked at more often. @unit milliseconds */
 const ALERT_AFTER_SIGN_MS = 3000;

@@ -1,4 +1,4 @@
-import { addressKey, type NodeAddress } from './node-address.js';
+import { addressKey, type NodeAddress } from '../connection/node-address.js';
 
 /** What one Sentinel says of the primary. @internal */
 export interface SentinelView {

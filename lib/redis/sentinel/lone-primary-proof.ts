@@ -1,10 +1,10 @@
-import { addressKey } from './node-address.js';
-import { continuesHistory, type NodeReport } from './node-report.js';
-import type { PrimaryNode } from './primary-node.js';
-import type { LoneClaim, ReplicaAuthority } from './replica-authority.js';
+import { addressKey } from '../connection/node-address.js';
+import { continuesHistory, type NodeReport } from '../connection/node-report.js';
+import type { PrimaryNode } from '../primary/primary-node.js';
+import type { LoneClaim, ReplicaAuthority } from '../replication/replica-authority.js';
 import type { SentinelFinder } from './sentinel-finder.js';
 import type { SentinelReplica, SentinelView } from './sentinel-view.js';
-import type { WatchPace } from './watch-pace.js';
+import type { WatchPace } from '../primary/watch-pace.js';
 
 /**
  * By when every Sentinel has heard of a failover that was finished without it: they tell each other every two seconds.

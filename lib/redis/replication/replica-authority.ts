@@ -1,6 +1,6 @@
-import { addressKey } from './node-address.js';
-import type { PrimaryNode } from './primary-node.js';
-import type { WatchPace } from './watch-pace.js';
+import { addressKey } from '../connection/node-address.js';
+import type { PrimaryNode } from '../primary/primary-node.js';
+import type { WatchPace } from '../primary/watch-pace.js';
 
 /** What a primary without some of its replicas has to be proven of. @internal */
 export interface LoneClaim {

@@ -1,24 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
-import type { KeyWatch, KeyWatchRequest } from '../core/key-watch.js';
+import type { KeyWatch, KeyWatchRequest } from '../../core/key-watch.js';
 import type {
   LinkCommand,
   LinkCommandOptions,
   SessionLink,
   SessionLinkInspection,
   SessionLinkStatus,
-} from '../core/session-link.js';
-import type { SessionLinkEvents } from '../core/session-link-events.js';
-import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
-import { ClusterReplication } from './cluster-replication.js';
+} from '../../core/session-link.js';
+import type { SessionLinkEvents } from '../../core/session-link-events.js';
+import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
+import { ClusterReplication } from '../replication/cluster-replication.js';
 import { CommandLane } from './command-lane.js';
-import { isReplyError } from './connection-lost.error.js';
+import { isReplyError } from '../connection/connection-lost.error.js';
 import { inspectLink } from './link-inspection.js';
 import { LinkJournal } from './link-journal.js';
 import { OperationBook, type Operation, type OperationLimits } from './operation.js';
-import type { RedactedCommand } from './redacted-command.js';
-import { CommandRunner } from './script-call.js';
-import { meaningOf } from './server-reply.js';
+import type { RedactedCommand } from '../connection/redacted-command.js';
+import { CommandRunner } from '../connection/script-call.js';
+import { meaningOf } from '../connection/server-reply.js';
 
 /** What a link over an ioredis client is made of. @internal */
 export interface ClientLinkParts {

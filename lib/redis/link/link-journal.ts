@@ -1,5 +1,5 @@
-import type { SessionLinkStatus } from '../core/session-link.js';
-import type { FailoverReport, SessionLinkEvents } from '../core/session-link-events.js';
+import type { SessionLinkStatus } from '../../core/session-link.js';
+import type { FailoverReport, SessionLinkEvents } from '../../core/session-link-events.js';
 
 type Listeners = { [E in keyof SessionLinkEvents]?: Set<(payload: SessionLinkEvents[E]) => void> };
 

@@ -1,27 +1,27 @@
-import type { KeyWatch, KeyWatchRequest } from '../core/key-watch.js';
+import type { KeyWatch, KeyWatchRequest } from '../../core/key-watch.js';
 import type {
   LinkCommand,
   LinkCommandOptions,
   SessionLink,
   SessionLinkInspection,
   SessionLinkStatus,
-} from '../core/session-link.js';
-import type { SessionLinkEvents } from '../core/session-link-events.js';
-import { SessionUnavailableError } from '../errors/session-unavailable.error.js';
+} from '../../core/session-link.js';
+import type { SessionLinkEvents } from '../../core/session-link-events.js';
+import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
 import { CommandLane } from './command-lane.js';
-import { ConnectionLostError } from './connection-lost.error.js';
-import { GroupCommit } from './group-commit.js';
+import { ConnectionLostError } from '../connection/connection-lost.error.js';
+import { GroupCommit } from '../replication/group-commit.js';
 import { InvalidationFeed } from './invalidation-feed.js';
 import { inspectLink, type SentinelInspection } from './link-inspection.js';
 import { LinkJournal } from './link-journal.js';
 import { OperationBook, type Operation, type OperationLimits } from './operation.js';
-import type { PrimaryFinder } from './primary-finder.js';
-import { PrimaryKeeper } from './primary-keeper.js';
-import type { PrimaryNode } from './primary-node.js';
-import { ProvisionalLog } from './provisional-log.js';
-import type { RedisConnectionOptions } from './redis-connection.js';
-import type { ReplicaAuthority } from './replica-authority.js';
-import { meaningOf } from './server-reply.js';
+import type { PrimaryFinder } from '../primary/primary-finder.js';
+import { PrimaryKeeper } from '../primary/primary-keeper.js';
+import type { PrimaryNode } from '../primary/primary-node.js';
+import { ProvisionalLog } from '../replication/provisional-log.js';
+import type { RedisConnectionOptions } from '../connection/redis-connection.js';
+import type { ReplicaAuthority } from '../replication/replica-authority.js';
+import { meaningOf } from '../connection/server-reply.js';
 
 /** What a link is made of. @internal */
 export interface RedisLinkParts {

@@ -1,6 +1,6 @@
 import { Cluster, type ClusterOptions } from 'ioredis';
-import type { SessionLink } from '../core/session-link.js';
-import type { ResolvedRedisOptions } from '../options/redis.options.js';
+import type { SessionLink } from '../../core/session-link.js';
+import type { ResolvedRedisOptions } from '../../options/redis.options.js';
 import { ClientLink } from './client-link.js';
 
 /**

@@ -1,8 +1,8 @@
-import type { KeyListener, KeyWatch, KeyWatchRequest } from '../core/key-watch.js';
-import { parseInfo } from './node-report.js';
-import type { PrimaryNode } from './primary-node.js';
-import { INVALIDATION_CHANNEL, RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
-import { meaningOf } from './server-reply.js';
+import type { KeyListener, KeyWatch, KeyWatchRequest } from '../../core/key-watch.js';
+import { parseInfo } from '../connection/node-report.js';
+import type { PrimaryNode } from '../primary/primary-node.js';
+import { INVALIDATION_CHANNEL, RedisConnection, type RedisConnectionOptions } from '../connection/redis-connection.js';
+import { meaningOf } from '../connection/server-reply.js';
 
 /** What a feed needs to know. @internal */
 export interface InvalidationFeedParts extends KeyWatchRequest {

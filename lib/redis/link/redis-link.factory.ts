@@ -1,14 +1,14 @@
-import type { SessionLink } from '../core/session-link.js';
-import type { ResolvedRedisOptions } from '../options/redis.options.js';
+import type { SessionLink } from '../../core/session-link.js';
+import type { ResolvedRedisOptions } from '../../options/redis.options.js';
 import { ClientLink } from './client-link.js';
 import { createClusterLink } from './cluster-link.js';
-import { SentinelAuthority } from './lone-primary-proof.js';
-import { translateAddress } from './node-address.js';
-import { FixedFinder } from './primary-finder.js';
-import type { RedisConnectionOptions } from './redis-connection.js';
+import { SentinelAuthority } from '../sentinel/lone-primary-proof.js';
+import { translateAddress } from '../connection/node-address.js';
+import { FixedFinder } from '../primary/primary-finder.js';
+import type { RedisConnectionOptions } from '../connection/redis-connection.js';
 import { RedisLink, type RedisLinkParts } from './redis-link.js';
-import { ConnectedReplicas, type ReplicaAuthority } from './replica-authority.js';
-import { SentinelFinder } from './sentinel-finder.js';
+import { ConnectedReplicas, type ReplicaAuthority } from '../replication/replica-authority.js';
+import { SentinelFinder } from '../sentinel/sentinel-finder.js';
 
 type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
   ResolvedRedisOptions['topology'],

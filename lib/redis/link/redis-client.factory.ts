@@ -1,5 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
-import type { ResolvedRedisOptions } from '../options/redis.options.js';
+import type { ResolvedRedisOptions } from '../../options/redis.options.js';
 import { hardenedClusterOptions } from './cluster-link.js';
 
 /**

@@ -1,10 +1,10 @@
-import type { LinkCommand } from '../core/session-link.js';
-import { isReplyError, type ConnectionLostError } from './connection-lost.error.js';
-import { addressKey } from './node-address.js';
-import { inquire, parseInfo, parseRole, type NodeReport, type ToldRole } from './node-report.js';
+import type { LinkCommand } from '../../core/session-link.js';
+import { isReplyError, type ConnectionLostError } from '../connection/connection-lost.error.js';
+import { addressKey } from '../connection/node-address.js';
+import { inquire, parseInfo, parseRole, type NodeReport, type ToldRole } from '../connection/node-report.js';
 import type { PrimaryChoice } from './primary-finder.js';
-import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
-import { CommandRunner } from './script-call.js';
+import { RedisConnection, type RedisConnectionOptions } from '../connection/redis-connection.js';
+import { CommandRunner } from '../connection/script-call.js';
 
 /** How often a primary in use is asked whether it still is one, and for the time. @unit milliseconds */
 const INQUIRY_PERIOD_MS = 500;

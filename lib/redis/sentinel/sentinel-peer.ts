@@ -1,6 +1,6 @@
-import { ConnectionLostError, isReplyError } from './connection-lost.error.js';
-import { addressKey, type NodeAddress } from './node-address.js';
-import { RedisConnection, type RedisConnectionOptions } from './redis-connection.js';
+import { ConnectionLostError, isReplyError } from '../connection/connection-lost.error.js';
+import { addressKey, type NodeAddress } from '../connection/node-address.js';
+import { RedisConnection, type RedisConnectionOptions } from '../connection/redis-connection.js';
 import {
   parseAddressView,
   parseReplicas,
@@ -9,7 +9,7 @@ import {
   type SentinelReplica,
   type SentinelView,
 } from './sentinel-view.js';
-import type { WatchPace, WatchPeriods } from './watch-pace.js';
+import type { WatchPace, WatchPeriods } from '../primary/watch-pace.js';
 
 const PERIODS: WatchPeriods = { calm: 1000, close: 300, alert: 100 };
 /** Pause before a lost subscription is made again. @unit milliseconds */

@@ -1,7 +1,7 @@
-import type { LinkCommand } from '../core/session-link.js';
-import { isReplyError } from './connection-lost.error.js';
-import { addressKey } from './node-address.js';
-import type { ReplicaReport, ToldRole } from './node-report.js';
+import type { LinkCommand } from '../../core/session-link.js';
+import { isReplyError } from '../connection/connection-lost.error.js';
+import { addressKey } from '../connection/node-address.js';
+import type { ReplicaReport, ToldRole } from '../connection/node-report.js';
 import {
   Nap,
   absentOf,

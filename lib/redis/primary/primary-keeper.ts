@@ -1,8 +1,8 @@
-import type { ConnectionLostError } from './connection-lost.error.js';
-import { addressKey } from './node-address.js';
+import type { ConnectionLostError } from '../connection/connection-lost.error.js';
+import { addressKey } from '../connection/node-address.js';
 import type { PrimaryChoice, PrimaryFinder } from './primary-finder.js';
 import { PrimaryNode } from './primary-node.js';
-import type { RedisConnectionOptions } from './redis-connection.js';
+import type { RedisConnectionOptions } from '../connection/redis-connection.js';
 
 /** Pause before a node that could not be opened is tried again. @unit milliseconds */
 const RETRY_MS = 50;
