@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SESSION_REPOSITORY } from './core/session.tokens.js';
 import { SessionEvents } from './session.events.js';
 import type { SessionRepository } from './store/session-repository.js';
+import { EXPIRY_PAGE_COUNT } from './store/session-repository.js';
 
 /** How often expired sessions are looked for; `count()` is exact in between, only the event comes later. */
 const SWEEP_INTERVAL_MS = 10_000;
@@ -16,6 +17,8 @@ const SWEEP_INTERVAL_MS = 10_000;
 @Injectable()
 export class SessionSweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private isClosed = false;
 
   constructor(
     @Inject(SESSION_REPOSITORY) private readonly repository: SessionRepository | null,
@@ -27,12 +30,23 @@ export class SessionSweeper implements OnApplicationBootstrap, OnApplicationShut
   }
 
   onApplicationShutdown(): void {
+    this.isClosed = true;
     clearInterval(this.timer);
   }
 
-  /** Looks once. A failure is the link's to tell; the next time comes. */
-  async sweep(): Promise<void> {
-    const expired = await this.repository?.expire().catch(() => []);
-    for (const id of expired ?? []) this.events.emit({ type: 'expired', id });
+  /** Looks until nothing is left that has expired; a sweep that is under way is joined. A failure is the link's to report. */
+  sweep(): Promise<void> {
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
+    for (let isFull = true; isFull && !this.isClosed;) {
+      const expired = (await this.repository?.expire().catch(() => [])) ?? [];
+      for (const id of expired) this.events.emit({ type: 'expired', id });
+      isFull = expired.length >= EXPIRY_PAGE_COUNT;
+    }
   }
 }

@@ -9,6 +9,7 @@ import { RedisScriptCalls } from './redis-script-calls.js';
 import { cookieCode, parseStoredSession } from './redis-session.record.js';
 import { RedisUserIndex } from './redis-user-index.js';
 import type { UserChange, UserIndexEntry } from './redis-user-index.js';
+import { EXPIRY_PAGE_COUNT } from './session-repository.js';
 import type {
   CommitOutcome,
   CreateOutcome,
@@ -198,7 +199,7 @@ export class RedisSessionRepository implements SessionRepository {
 
   async expire(): Promise<readonly string[]> {
     const pages = this.buckets().map((bucket) =>
-      this.calls.texts(scripts.expireSessions, [this.layout.live(bucket)], [PAGE_COUNT]),
+      this.calls.texts(scripts.expireSessions, [this.layout.live(bucket)], [EXPIRY_PAGE_COUNT]),
     );
     return (await Promise.all(pages)).flat();
   }

@@ -68,6 +68,9 @@ export interface SessionCache {
   status(): SessionNearCacheStatus;
 }
 
+/** How many expired sessions a place forgets at a time; more when it keeps them in several slots. @internal */
+export const EXPIRY_PAGE_COUNT = 200;
+
 /**
  * The store's port: what a place that keeps sessions must be able to do.
  *
@@ -107,6 +110,9 @@ export interface SessionRepository {
   lock(sid: string, owner: string, ttlMs: number): Promise<number>;
   /** Gives the lock back, if it is still the owner's. */
   unlock(sid: string, owner: string): Promise<void>;
-  /** Forgets sessions that have expired; resolves with their stored ids, each told to exactly one caller. */
+  /**
+   * Forgets a page of sessions that have expired; resolves with their stored ids, each given to exactly one caller. Fewer than
+   * {@link EXPIRY_PAGE_COUNT}: none is left.
+   */
   expire(): Promise<readonly string[]>;
 }

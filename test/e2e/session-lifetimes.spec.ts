@@ -130,6 +130,18 @@ describe('lifetimes of sessions', () => {
     expect(new Set(expired.map(({ id }) => id)).size).toBe(5);
   });
 
+  it('a sweep goes on until every session that has expired is told', async () => {
+    const application = `mass-${randomUUID()}`;
+    const { app } = await start({ application });
+    const ids = Array.from({ length: 2_500 }, () => randomUUID());
+    await redis.cli('zadd', `{${application}:0}:live`, ...ids.flatMap((id) => ['1000', id]));
+    // Two at the same time: the second joins the first.
+    await Promise.all([app.get(SessionSweeper).sweep(), app.get(SessionSweeper).sweep()]);
+    const { heard } = app.get(Listener);
+    expect(heard.map(({ type, id }) => `${type} ${id}`).sort()).toEqual(ids.map((id) => `expired ${id}`).sort());
+    expect(await redis.cli('zcard', `{${application}:0}:live`)).toBe(0);
+  });
+
   it('A CORRUPT VALUE (a peer fails for ever on it) counts as no session, and is told', async () => {
     const application = `corrupt-${randomUUID()}`;
     const { app, ...http } = await start({ application, idleTimeoutMs: 60_000 });
