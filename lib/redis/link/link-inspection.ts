@@ -3,9 +3,7 @@ import { SessionUnavailableError } from '../../errors/session-unavailable.error.
 import { isReplyError } from '../connection/connection-lost.error.js';
 import { addressKey } from '../connection/node-address.js';
 import { parseInfo, parseRole } from '../connection/node-report.js';
-
-/** Sentinel's side of an inspection. @internal */
-export type SentinelInspection = NonNullable<SessionLinkInspection['sentinels']>;
+import type { SentinelInspection } from './route.js';
 
 /**
  * Asks the nodes themselves, through the same gate and connection as the sessions.
@@ -17,7 +15,7 @@ export type SentinelInspection = NonNullable<SessionLinkInspection['sentinels']>
 export async function inspectLink(
   link: SessionLink,
   timeoutMs: number,
-  inspectSentinels: (() => Promise<SentinelInspection>) | undefined,
+  inspectSentinels: () => Promise<SentinelInspection | null>,
 ): Promise<SessionLinkInspection> {
   const controller = new AbortController();
   const timer = setTimeout(() => {
@@ -39,7 +37,7 @@ export async function inspectLink(
       ask('ping').then(() => performance.now() - startedAt),
       ask('role'),
       ask('info', 'memory'),
-      inspectSentinels ? inspectSentinels() : null,
+      inspectSentinels(),
     ]);
     const [roundTripMs, role, info, sentinels] = await withinSignal(answers, controller.signal, late);
     const told = parseRole(role);

@@ -1,5 +1,6 @@
 import type { SessionLinkStatus } from '../../core/session-link.js';
 import type { FailoverReport, SessionLinkEvents } from '../../core/session-link-events.js';
+import { isRestarted, type ServerIdentity } from './server-identity.js';
 
 type Listeners = { [E in keyof SessionLinkEvents]?: Set<(payload: SessionLinkEvents[E]) => void> };
 
@@ -24,7 +25,7 @@ export class LinkJournal {
   #loss: OngoingLoss | null = null;
   #lastFailover: FailoverReport | null = null;
   /** The primary that was usable last, and which of its processes. */
-  #former: { readonly primary: string; readonly runId: string | null } | null = null;
+  #former: { readonly primary: string; readonly server: ServerIdentity } | null = null;
   #isNearCacheOff = false;
 
   get state(): SessionLinkStatus['state'] {
@@ -45,12 +46,12 @@ export class LinkJournal {
     return () => listeners.delete(listener);
   }
 
-  /** A primary is usable; `runId` names its process, where it is known. */
-  usable(primary: string, runId: string | null = null): void {
+  /** A primary is usable; `server` names its process, where it is known. */
+  usable(primary: string, server: ServerIdentity | null = null): void {
     const loss = this.#loss;
-    const former = this.#former;
-    const isKnown = runId !== null && former?.primary === primary && former.runId !== null;
-    this.#former = { primary, runId };
+    const former = this.#former?.primary === primary ? this.#former.server : null;
+    const restarted = former !== null && server !== null && isRestarted(former, server);
+    this.#former = server && { primary, server };
     this.#loss = null;
     this.#state = 'ready';
     this.#primary = primary;
@@ -67,7 +68,7 @@ export class LinkJournal {
       };
       this.#emit('failover', this.#lastFailover);
     }
-    this.#emit('ready', { primary, restarted: isKnown && former.runId !== runId });
+    this.#emit('ready', { primary, restarted });
   }
 
   /** The primary in use is not usable any more; `heardAt` is when it last answered, on the clock of `performance.now()`. */

@@ -1,5 +1,6 @@
 import type { LinkCommand } from '../../core/session-link.js';
 import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
+import type { PrimaryNode } from '../primary/primary-node.js';
 
 /** Numbers below are those of operations that are made again. */
 const FIRST_SEQUENCE = 2 ** 52;
@@ -12,6 +13,8 @@ export class Operation {
   isReplay = false;
   /** The clock of a server that found it late, less `performance.now()`, in milliseconds. */
   clockOffsetMs: number | null = null;
+  /** The node of the last attempt; `null` before the first, and where a client finds its nodes itself. */
+  node: PrimaryNode | null = null;
   /** The last thing that went wrong, as the cause of a refusal. */
   lastError: unknown = undefined;
   #isSettled = false;

@@ -1,14 +1,17 @@
 import type { SessionLink } from '../../core/session-link.js';
 import type { ResolvedRedisOptions } from '../../options/redis.options.js';
-import { ClientLink } from './client-link.js';
-import { createClusterLink } from './cluster-link.js';
-import { SentinelAuthority } from '../sentinel/lone-primary-proof.js';
 import { translateAddress } from '../connection/node-address.js';
-import { FixedFinder } from '../primary/primary-finder.js';
 import type { RedisConnectionOptions } from '../connection/redis-connection.js';
-import { RedisLink, type RedisLinkParts } from './redis-link.js';
+import { FixedFinder } from '../primary/primary-finder.js';
 import { ConnectedReplicas, type ReplicaAuthority } from '../replication/replica-authority.js';
+import { SentinelAuthority } from '../sentinel/lone-primary-proof.js';
 import { SentinelFinder } from '../sentinel/sentinel-finder.js';
+import { ClientRoute } from './client-route.js';
+import { createHardenedCluster } from './client-settings.js';
+import { ClusterRoute } from './cluster-route.js';
+import { PrimaryRoute, type PrimaryRouteParts } from './primary-route.js';
+import type { RouteFactory } from './route.js';
+import { SessionGate } from './session-gate.js';
 
 type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
   ResolvedRedisOptions['topology'],
@@ -16,36 +19,52 @@ type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
 >;
 
 /**
- * Makes the link to the sessions' Redis. It connects in the background.
+ * Makes the link to the sessions' Redis: one gate, and the route of the topology. It connects in the background.
  *
  * @internal
  */
 export function createSessionLink(options: ResolvedRedisOptions): SessionLink {
-  const { topology } = options;
+  return new SessionGate(options, routeTo(options));
+}
+
+function routeTo(options: ResolvedRedisOptions): RouteFactory {
+  const { topology, attemptTimeoutMs } = options;
   switch (topology.kind) {
     case 'sentinel':
-      return sentinelLink(options, topology);
+      return (listener) => new PrimaryRoute(sentinelParts(options, topology), listener);
     case 'standalone':
-      return standaloneLink(options, topology);
+      return (listener) => new PrimaryRoute(standaloneParts(options, topology), listener);
     case 'cluster':
-      return createClusterLink(options, topology);
+      return (listener) => {
+        const client = createHardenedCluster(options, topology, {
+          // The gate waits and tries again; nothing may wait in a second queue and be sent when nobody waits for it any more.
+          enableOfflineQueue: false,
+          // A replica may not know yet what its primary has acknowledged.
+          scaleReads: 'master',
+        });
+        client.connect().catch(() => undefined);
+        const replication =
+          options.durability === 'primary' ? null : { isStrict: options.durability === 'replicated-strict' };
+        return new ClusterRoute({ mode: 'cluster', client, attemptTimeoutMs, replication }, listener);
+      };
     case 'client':
-      return new ClientLink({ mode: 'client', client: topology.client, limits: options, close: () => undefined });
+      return (listener) => new ClientRoute({ mode: 'client', client: topology.client, attemptTimeoutMs }, listener);
   }
 }
 
-function standaloneLink(options: ResolvedRedisOptions, topology: Topology<'standalone'>): SessionLink {
+function standaloneParts(options: ResolvedRedisOptions, topology: Topology<'standalone'>): PrimaryRouteParts {
   const { host, port, path } = topology;
-  return new RedisLink({
+  return {
     mode: 'standalone',
     finder: new FixedFinder({ host, port, path }),
     connection: connectionTo(options, topology.node),
-    limits: options,
+    maxProvisionalBytes: options.maxWaitingBytes,
     replication: replicationOf(options, new ConnectedReplicas()),
-  });
+    inspectSentinels: null,
+  };
 }
 
-function sentinelLink(options: ResolvedRedisOptions, topology: Topology<'sentinel'>): SessionLink {
+function sentinelParts(options: ResolvedRedisOptions, topology: Topology<'sentinel'>): PrimaryRouteParts {
   const connection = connectionTo(options, topology.node);
   const { sentinels, name, natMap, node } = topology;
   const finder = new SentinelFinder({
@@ -66,23 +85,23 @@ function sentinelLink(options: ResolvedRedisOptions, topology: Topology<'sentine
     },
     subscriptionSilenceMs: options.attemptTimeoutMs,
   });
-  return new RedisLink({
+  return {
     mode: 'sentinel',
     finder,
     connection,
-    limits: options,
+    maxProvisionalBytes: options.maxWaitingBytes,
     replication: replicationOf(options, new SentinelAuthority(finder)),
     inspectSentinels: async () => {
       const [views, quorum] = await Promise.all([finder.sentinels.askAll(), finder.sentinels.checkQuorum()]);
       return { known: finder.sentinels.knownCount, reachable: views.length, quorum };
     },
-  });
+  };
 }
 
 function replicationOf(
   { durability }: ResolvedRedisOptions,
   authority: ReplicaAuthority,
-): RedisLinkParts['replication'] {
+): PrimaryRouteParts['replication'] {
   return durability === 'primary' ? null : { authority, isStrict: durability === 'replicated-strict' };
 }
 

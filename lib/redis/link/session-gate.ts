@@ -1,0 +1,196 @@
+import type { KeyWatch, KeyWatchRequest } from '../../core/key-watch.js';
+import type {
+  LinkCommand,
+  LinkCommandOptions,
+  SessionLink,
+  SessionLinkInspection,
+  SessionLinkStatus,
+} from '../../core/session-link.js';
+import type { SessionLinkEvents } from '../../core/session-link-events.js';
+import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
+import { CommandLane } from './command-lane.js';
+import { inspectLink } from './link-inspection.js';
+import { LinkJournal } from './link-journal.js';
+import { OperationBook, type Operation, type OperationLimits } from './operation.js';
+import type { Route, RouteFactory } from './route.js';
+
+/** An attempt that has not been executed by twice its time never will be, even by a server that was frozen meanwhile. */
+const STAMP_ATTEMPTS = 2;
+
+/** Bounds of a gate. @internal */
+export interface GateLimits extends OperationLimits {
+  /** Time one attempt may take. @unit milliseconds */
+  readonly attemptTimeoutMs: number;
+}
+
+/**
+ * The one gate that all operations pass: they wait here for a usable primary, are sent along the route, and sent again when
+ * the node or the connection goes, until they are done or their deadline has come.
+ *
+ * @internal
+ */
+export class SessionGate implements SessionLink {
+  readonly #limits: GateLimits;
+  readonly #route: Route;
+  readonly #journal = new LinkJournal();
+  readonly #book: OperationBook;
+  readonly #reads: CommandLane;
+  readonly #writes: CommandLane;
+  /** Changes that were acknowledged too early and are being made again. */
+  #restoring = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(limits: GateLimits, makeRoute: RouteFactory) {
+    this.#limits = limits;
+    this.#book = new OperationBook(limits, () => this.#route.trouble);
+    const attempt = (operation: Operation): void => {
+      this.#attempt(operation);
+    };
+    // What was acknowledged is made again before anybody reads.
+    this.#reads = new CommandLane(attempt, () => this.#route.isOpen && this.#restoring === 0);
+    this.#writes = new CommandLane(attempt, () => this.#route.isOpen);
+    const journal = this.#journal;
+    this.#route = makeRoute({
+      onUsable: (name, server) => {
+        journal.usable(name, server);
+        for (const lane of [this.#reads, this.#writes]) {
+          lane.restart();
+          lane.pump();
+        }
+      },
+      onLost: (name, reason, heardAt) => {
+        journal.lost(name, reason, heardAt);
+      },
+      onUnconfirmed: (commands) => {
+        for (const command of commands) this.#restore(command);
+      },
+      onDegraded: (name, reason) => {
+        journal.degraded(name, reason);
+      },
+      onRecovered: (name) => {
+        journal.recovered(name);
+      },
+      onNearCacheOff: (reason) => {
+        journal.nearCacheOff(reason);
+      },
+    });
+  }
+
+  execute(command: LinkCommand, options?: LinkCommandOptions): Promise<unknown> {
+    let operation: Operation;
+    try {
+      this.#requireUsable();
+      operation = this.#book.enter(command, options?.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (!this.#route.isOpen) this.#journal.held();
+    this.#laneOf(operation).add(operation);
+    return operation.promise;
+  }
+
+  nowMs(): number {
+    return Math.round(performance.now() + this.#route.clockOffsetMs);
+  }
+
+  status(): SessionLinkStatus {
+    return {
+      mode: this.#route.mode,
+      state: this.#journal.state,
+      primary: this.#journal.primary,
+      waiting: this.#reads.queued + this.#writes.queued + this.#route.waiting,
+      lastFailover: this.#journal.lastFailover,
+    };
+  }
+
+  inspect(timeoutMs: number): Promise<SessionLinkInspection> {
+    return inspectLink(this, timeoutMs, () => this.#route.inspectSentinels());
+  }
+
+  on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {
+    return this.#journal.on(event, listener);
+  }
+
+  watch(request: KeyWatchRequest): KeyWatch {
+    return this.#route.watch(request);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Operations that come from now on are refused before this resolves.
+    await Promise.resolve();
+    await this.#book.empty();
+    this.#reads.stop();
+    this.#writes.stop();
+    this.#journal.closed();
+    this.#route.close();
+  }
+
+  #requireUsable(): void {
+    if (this.#closing) throw closedError(new Error('the application shuts down'));
+    const { end } = this.#route;
+    if (end) throw closedError(end);
+  }
+
+  #attempt(operation: Operation): void {
+    this.#route
+      .send(operation, () => this.#notAfterMs(operation))
+      .then(
+        (reply) => {
+          this.#book.complete(operation, reply);
+          this.#laneOf(operation).answered();
+        },
+        (error: unknown) => void this.#handle(operation, error),
+      );
+  }
+
+  async #handle(operation: Operation, error: unknown): Promise<void> {
+    const lane = this.#laneOf(operation);
+    operation.lastError = error;
+    const recovery = await this.#route.recover(operation, error);
+    const { end } = this.#route;
+    if (recovery === 'failed' || end) {
+      this.#book.fail(operation, end ? closedError(end) : error);
+      lane.answered();
+      return;
+    }
+    if (recovery === 'slowly') lane.backOff();
+    if (!this.#route.isOpen) this.#journal.takenBack(operation.isReplay);
+    lane.takeBack(operation);
+  }
+
+  /** Makes a change again whose caller has been given its success, until it is done. */
+  #restore(command: LinkCommand): void {
+    const operation = this.#book.enterAgain(command);
+    this.#restoring++;
+    this.#writes.putBack(operation);
+    const finish = (): void => {
+      this.#restoring--;
+      this.#reads.pump();
+    };
+    operation.promise.then(finish, (error: unknown) => {
+      finish();
+      if (error instanceof SessionUnavailableError && !this.#closing) this.#restore(command);
+    });
+  }
+
+  /** The latest moment, by Redis's clock, at which a change may still be executed. */
+  #notAfterMs(operation: Operation): number {
+    const now = performance.now();
+    const allowed = Math.min(operation.deadlineAt - now, STAMP_ATTEMPTS * this.#limits.attemptTimeoutMs);
+    return Math.floor(now + (operation.clockOffsetMs ?? this.#route.clockOffsetMs) + allowed);
+  }
+
+  #laneOf(operation: Operation): CommandLane {
+    return operation.isWrite ? this.#writes : this.#reads;
+  }
+}
+
+function closedError(cause: Error): SessionUnavailableError {
+  const message = `The connection to Redis is closed or closing: ${cause.message}.`;
+  return new SessionUnavailableError('closed', message, { cause });
+}
