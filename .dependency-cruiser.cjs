@@ -10,14 +10,14 @@ const LEVELS = [
   ['options'],
   ['redis', 'scripts'],
   ['store'],
-  ['stats'],
-  ['http', 'health', 'metrics', 'monitor', 'websockets', 'graphql', 'migration', 'command'],
+  ['stats', 'doctor'],
+  ['http', 'health', 'metrics', 'monitor', 'websockets', 'graphql', 'migration'],
 ];
 
-/** Above the root files: it stands on the finished module. */
-const TOP = 'testing';
+/** Above the root files: they stand on the finished module. */
+const TOP = ['testing', 'command'];
 
-const FOLDERS = [...LEVELS.flat(), TOP];
+const FOLDERS = [...LEVELS.flat(), ...TOP];
 
 const ENTRY_FOLDERS = 'health|metrics|monitor|websockets|graphql|migration|command|testing';
 
@@ -42,7 +42,7 @@ const onlyDown = LEVELS.flatMap((level, index) =>
 );
 
 /** Wings of lib/redis, lowest first; a wing knows the wings before it, and all of them know the decisions. */
-const REDIS_WINGS = ['connection', 'primary', 'replication', 'sentinel', 'link'];
+const REDIS_WINGS = ['connection', 'primary', 'replication', 'sentinel', 'survey', 'link'];
 
 const wingsOnlyDown = REDIS_WINGS.map((wing, index) => {
   const known = ['decisions', ...REDIS_WINGS.slice(0, index + 1)];
@@ -54,6 +54,14 @@ const wingsOnlyDown = REDIS_WINGS.map((wing, index) => {
     to: { path: '^lib/redis/', pathNot: known.map((name) => `^lib/redis/${name}/`) },
   };
 });
+
+const topImportsNoEntry = TOP.map((folder) => ({
+  name: `${folder}-imports-no-entry`,
+  comment: `lib/${folder} stands on the module itself, not on other entries of the package.`,
+  severity: 'error',
+  from: { path: `^lib/${folder}/` },
+  to: { path: `^lib/(${ENTRY_FOLDERS})/`, pathNot: `^lib/${folder}/` },
+}));
 
 module.exports = {
   forbidden: [
@@ -73,13 +81,7 @@ module.exports = {
       from: { path: '^lib/redis/', pathNot: `^lib/redis/(decisions|${REDIS_WINGS.join('|')})/` },
       to: {},
     },
-    {
-      name: 'testing-imports-no-entry',
-      comment: 'lib/testing stands on the module itself, not on other entries of the package.',
-      severity: 'error',
-      from: { path: '^lib/testing/' },
-      to: { path: `^lib/(${ENTRY_FOLDERS})/`, pathNot: '^lib/testing/' },
-    },
+    ...topImportsNoEntry,
     {
       name: 'root-imports-no-entry',
       comment: 'The main entry must not load what an application reaches through another entry.',

@@ -2,6 +2,8 @@ export { SESSION_OPTIONS, SESSION_REDIS, SESSION_STORE } from './core/session.to
 export type { SessionEvent, SessionEventListener } from './core/session-events.js';
 export type { SessionLinkInspection, SessionLinkStatus } from './core/session-link.js';
 export type { FailoverReport, SessionLinkEvents } from './core/session-link-events.js';
+export type { RedisSurveyOptions } from './core/redis-survey.js';
+export type { SessionFinding, SessionFindingSeverity } from './doctor/session-finding.js';
 export { SessionConfigurationError } from './errors/session-configuration.error.js';
 export type { SessionConfigurationFault } from './errors/session-configuration.error.js';
 export { SessionConflictError } from './errors/session-conflict.error.js';
@@ -53,6 +55,7 @@ export type {
   SessionStoreOptions,
   SessionUserLimitOptions,
 } from './options/session.options.js';
+export { SessionDoctor } from './session.doctor.js';
 export { OnSessionEvent, SessionEvents } from './session.events.js';
 export type { SessionEventType } from './session.events.js';
 export { SessionModule } from './session.module.js';

@@ -16,6 +16,7 @@ import type { SessionModuleAsyncOptions } from './options/async-session.options.
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
 import type { SessionModuleOptions } from './options/session.options.js';
 import { SESSION_CYCLE, asyncOptionsProviders, optionsProvider, sessionProviders } from './session.providers.js';
+import { SessionDoctor } from './session.doctor.js';
 import { SessionEvents } from './session.events.js';
 import { SessionService } from './session.service.js';
 
@@ -78,6 +79,7 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
       providers: [...providers, ...sessionProviders],
       exports: [
         SessionService,
+        SessionDoctor,
         SessionEvents,
         SessionContext,
         SESSION_OPTIONS,

@@ -20,6 +20,7 @@ import { resolveSessionOptions } from './options/resolve-session-options.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
 import { createRedisClient } from './redis/link/redis-client.factory.js';
 import { createSessionLink } from './redis/link/redis-link.factory.js';
+import { SessionDoctor } from './session.doctor.js';
 import { SessionEvents } from './session.events.js';
 import { logLinkEvents } from './session-link.logger.js';
 import { SessionService } from './session.service.js';
@@ -103,6 +104,7 @@ export const sessionProviders: Provider[] = [
     inject: [SESSION_OPTIONS, SESSION_STORE, SESSION_REPOSITORY, SessionContext],
   },
   SessionContext,
+  SessionDoctor,
   SessionEvents,
   SessionFastifyBridge,
   SessionService,

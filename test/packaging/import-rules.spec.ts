@@ -41,8 +41,10 @@ const PLANTED: Record<string, Record<string, string>> = {
   'monitor-imports-only-down': { 'lib/monitor/bad.ts': `import '../metrics/ok.js';` },
   'websockets-imports-only-down': { 'lib/websockets/bad.ts': `import '../http/ok.js';` },
   'graphql-imports-only-down': { 'lib/graphql/bad.ts': `import '../http/ok.js';` },
-  'command-imports-only-down': { 'lib/command/bad.ts': `import '../http/ok.js';` },
   'migration-imports-only-down': { 'lib/migration/bad.ts': `import '../testing/ok.js';` },
+  'doctor-imports-only-down': { 'lib/doctor/bad.ts': `import '../stats/ok.js';` },
+  'redis-survey-imports-only-down': { 'lib/redis/survey/bad.ts': `import '../link/ok.js';` },
+  'command-imports-no-entry': { 'lib/command/bad.ts': `import '../health/ok.js';` },
   'testing-imports-no-entry': { 'lib/testing/bad.ts': `import '../health/ok.js';` },
   'root-imports-no-entry': { 'lib/session.bad.ts': `import './monitor/ok.js';` },
   'no-cycles': {
@@ -78,8 +80,8 @@ const PLANTED: Record<string, Record<string, string>> = {
 const CLEAN: Record<string, string> = {
   ...Object.fromEntries(
     [
-      'core errors options scripts store stats http health metrics monitor websockets graphql migration command testing',
-      'redis/decisions redis/connection redis/primary redis/replication redis/sentinel redis/link',
+      'core errors options scripts store stats doctor http health metrics monitor websockets graphql migration command testing',
+      'redis/decisions redis/connection redis/primary redis/replication redis/sentinel redis/survey redis/link',
     ]
       .join(' ')
       .split(' ')
