@@ -98,7 +98,7 @@ export const sessionProviders: Provider[] = [
       repository: SessionRepository | null,
       context: SessionContext,
     ): SessionCycle => {
-      const locks = repository && new SessionLocks(repository, options.lockTimeoutMs);
+      const locks = repository && new SessionLocks(repository.locks, options.lockTimeoutMs);
       return createSessionCycle({ options, store, locks, context });
     },
     inject: [SESSION_OPTIONS, SESSION_STORE, SESSION_REPOSITORY, SessionContext],

@@ -108,7 +108,7 @@ export class SessionService {
    * @throws SessionUnsupportedError when the application's own `store` cannot count.
    */
   async count(): Promise<number> {
-    if (this.repository) return this.context.told(this.repository.count());
+    if (this.repository) return this.context.told(this.repository.directory.count());
     const { store } = this;
     if (!store.length) throw new SessionUnsupportedError('count()', 'a `store` with a `length` method');
     const count = await promised<number>((done) => store.length?.(done));
@@ -122,7 +122,7 @@ export class SessionService {
    * @throws SessionUnsupportedError with the application's own `store`.
    */
   async list(userId: string | number): Promise<readonly SessionSummary[]> {
-    const sessions = await this.context.told(this.requireRepository('list()').listByUser(String(userId)));
+    const sessions = await this.context.told(this.requireRepository('list()').directory.listByUser(String(userId)));
     const current = this.currentId();
     return sessions.map((session) => summaryOf(session, current));
   }
@@ -145,7 +145,9 @@ export class SessionService {
    */
   async signOutEverywhere(userId: string | number, { except }: SignOutOptions = {}): Promise<number> {
     const kept = except === 'current' ? this.currentId() : except;
-    const sessions = await this.context.told(this.requireRepository('signOutEverywhere()').listByUser(String(userId)));
+    const sessions = await this.context.told(
+      this.requireRepository('signOutEverywhere()').directory.listByUser(String(userId)),
+    );
     const ended = await Promise.all(
       sessions.filter(({ id }) => id !== kept).map(({ id }) => this.end(id, String(userId), 'signOutEverywhere')),
     );
@@ -177,7 +179,7 @@ export class SessionService {
   }
 
   private async end(id: string, userId: string | null, reason: 'revoke' | 'signOutEverywhere'): Promise<boolean> {
-    const outcome = await this.context.told(this.requireRepository(`${reason}()`).destroyStored(id));
+    const outcome = await this.context.told(this.requireRepository(`${reason}()`).endings.destroyStored(id));
     if (outcome === 'destroyed') this.events.emit({ type: 'revoked', id, userId, reason });
     return outcome === 'destroyed';
   }

@@ -44,7 +44,7 @@ export class SessionSweeper implements OnApplicationBootstrap, OnApplicationShut
 
   private async run(): Promise<void> {
     for (let isFull = true; isFull && !this.isClosed;) {
-      const expired = (await this.repository?.expire().catch(() => [])) ?? [];
+      const expired = (await this.repository?.directory.expire().catch(() => [])) ?? [];
       for (const id of expired) this.events.emit({ type: 'expired', id });
       isFull = expired.length >= EXPIRY_PAGE_COUNT;
     }

@@ -142,7 +142,7 @@ export class SessionHealthIndicator {
 }
 
 async function countUnless(isSkipped: boolean, repository: SessionRepository): Promise<number | undefined> {
-  return isSkipped ? undefined : repository.count();
+  return isSkipped ? undefined : repository.directory.count();
 }
 
 /** The answer, or a rejection at the deadline; a late answer or failure is of no interest any more. */

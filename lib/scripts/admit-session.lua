@@ -6,8 +6,8 @@
 -- @arg   reservationMs  ms     how long the place is kept for a session that never comes
 -- @arg   max            count  how many sessions the user may have, 1 …
 -- @arg   evict          flag   1: the one used least recently goes, 0: the new one is refused
--- @reply [1, now, id…]    admitted; these have to be ended first
--- @reply [0, now, full]   refused
+-- @reply [1, now, evicted…:text]  admitted; these have to be ended first
+-- @reply [0, now, full]           refused
 --- @include clock
 --- @include index
 local now = now_ms()

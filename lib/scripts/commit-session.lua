@@ -18,13 +18,13 @@
 -- @arg   keepsUser    flag  1: the user stays whoever it is by now, should that be another than `user`
 -- @arg   setCount     count number of fields to write
 -- @arg   removeCount  count number of fields to delete
--- @arg   field…       text  name, JSON (setCount times), names to delete, then of each of these fields the SHA-1 it must have
---                           now (empty: it must not be there), or nothing at all: whatever it has
--- @reply [1, now, version, deadline, user, formerUser]  committed; whose it is now, empty: nobody's
--- @reply [1, now, version, deadline, user]              committed before by the same token
--- @reply [0, now, gone]                                 there is no such session any more
--- @reply [0, now, lock]                                 the lock is another's by now
--- @reply [0, now, conflict, name…]                      these fields were changed by somebody else
+-- @arg   set…         fields  name, JSON, name, JSON …
+-- @arg   remove…      names   names of fields to delete
+-- @arg   expected…    texts   of each field in set and remove the SHA-1 it must have now (empty: it must not be there), or none at all
+-- @reply [1, now, version:count, deadline:ms, user:text, former?:text]  committed; former is missing when the same token did it before
+-- @reply [0, now, gone]                   there is no such session any more
+-- @reply [0, now, lock]                   the lock is another's by now
+-- @reply [0, now, conflict, names…:text]  these fields were changed by somebody else
 --- @include clock
 --- @include fields
 --- @include meta

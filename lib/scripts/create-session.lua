@@ -13,14 +13,15 @@
 -- @arg   user         text  whose session it is, empty: nobody's
 -- @arg   about        json  where the user came from, empty: not told
 -- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
--- @arg   field…       text  name, JSON, name, JSON …
--- @reply [1, now, version, deadline, expired…]  created, or created before by the same token
--- @reply [0, now, taken]                        the id is in use
--- @reply [0, now, ended]                        the id was in use a moment ago
+-- @arg   set…         fields  name, JSON, name, JSON …
+-- @reply [1, now, version:count, deadline:ms, expired…:text]  created, or created before by the same token
+-- @reply [0, now, taken]  the id is in use
+-- @reply [0, now, ended]  the id was in use a moment ago
 --- @include clock
 --- @include fields
 --- @include meta
 --- @include index
+--- @include whole
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
 if late then
@@ -43,21 +44,6 @@ if absolute > 0 then
 end
 local meta = { created = now, version = 1, absolute = absolute, seen = now, tokens = ' ' .. token }
 meta.deadline = deadline_after(now, tonumber(ARGV[4]), absolute)
-local list = {}
-add_meta(list, meta)
-if ARGV[6] ~= '' then
-  add_text(list, 'cookie', ARGV[6], is_small)
-end
-if ARGV[7] ~= '' then
-  add_text(list, 'user', ARGV[7], false)
-end
-if ARGV[8] ~= '' then
-  add_text(list, 'about', ARGV[8], is_small)
-end
-add_texts(list, ARGV, 10, #ARGV, is_small)
-call_in_chunks('HSET', KEYS[1], list, 1, #list)
-set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
-if KEYS[4] then
-  index_user(KEYS[4], id, meta.deadline, now)
-end
+local keys = { session = KEYS[1], live = KEYS[2], user = KEYS[4] }
+store_whole(keys, id, meta, { cookie = ARGV[6], user = ARGV[7], about = ARGV[8] }, ARGV, 10, is_small, now)
 return { 1, now, 1, meta.deadline, unpack(trim_live(KEYS[2], now, TRIM_COUNT)) }

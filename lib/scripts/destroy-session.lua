@@ -6,8 +6,8 @@
 -- @arg   notAfterMs   ms    Redis's clock; later than that the script refuses
 -- @arg   id           text  member of the indexes
 -- @arg   tombstoneMs  ms    how long the id stays unusable
--- @reply [1, now, user]  destroyed, now or by the same command before; user is empty when it was nobody's
--- @reply [0, now, gone]  there was none
+-- @reply [1, now, user:text]  destroyed, now or by the same command before; user is empty when it was nobody's
+-- @reply [0, now, gone]       there was none
 --- @include clock
 --- @include fields
 --- @include meta

@@ -3,7 +3,7 @@
 -- @key   live  zset  {app:b}:live
 -- @arg   notAfterMs  ms     Redis's clock; later than that the script refuses
 -- @arg   count       count  how many at the most, 1 … 1000
--- @reply ids
+-- @reply ids…:text
 --- @include clock
 --- @include index
 local now = now_ms()

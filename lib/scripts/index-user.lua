@@ -5,7 +5,7 @@
 -- @arg   id          text  member of the index
 -- @arg   lifeMs      ms    how long the session may live from now
 -- @arg   reserved    flag  1: the session is not there yet, 0: it is
--- @reply 1  entered
+-- @reply entered:count  1
 --- @include clock
 --- @include index
 local now = now_ms()

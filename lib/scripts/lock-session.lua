@@ -4,8 +4,7 @@
 -- @arg   notAfterMs  ms    Redis's clock; later than that the script refuses
 -- @arg   owner       text  names the holder
 -- @arg   ttlMs       ms    the lock's life unless it is renewed
--- @reply 0   held by the owner now
--- @reply ms  held by another for this long at the most
+-- @reply heldMs:ms  0: the owner holds it now; otherwise how long another may still hold it
 --- @include clock
 local late = refuse_if_late(now_ms(), ARGV[1])
 if late then

@@ -3,5 +3,5 @@
 -- @key   live  zset  {app:b}:live
 -- @arg   start  count  rank of the first, 0 …
 -- @arg   size   count  1 … 1000
--- @reply ids
+-- @reply ids…:text
 return redis.call('ZRANGE', KEYS[1], ARGV[1], tonumber(ARGV[1]) + tonumber(ARGV[2]) - 1)

@@ -13,13 +13,13 @@
 -- @arg   cookie       text  the cookie's attributes, empty: none
 -- @arg   user         text  whose session it is, empty: nobody's
 -- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
--- @arg   field…       text  name, JSON, name, JSON …
--- @reply [1, now, version, deadline, formerUser]  stored
--- @reply [1, now, version, deadline]              stored before by the same token
+-- @arg   set…         fields  name, JSON, name, JSON …
+-- @reply [1, now, version:count, deadline:ms, former?:text]  stored; former is missing when the same token did it before
 --- @include clock
 --- @include fields
 --- @include meta
 --- @include index
+--- @include whole
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
 if late then
@@ -46,18 +46,6 @@ end
 meta.version = meta.version + 1
 meta.deadline = deadline_after(now, idle, meta.absolute)
 redis.call('DEL', KEYS[1], KEYS[3])
-local list = {}
-add_meta(list, meta)
-if ARGV[7] ~= '' then
-  add_text(list, 'cookie', ARGV[7], is_small)
-end
-if ARGV[8] ~= '' then
-  add_text(list, 'user', ARGV[8], false)
-end
-add_texts(list, ARGV, 10, #ARGV, is_small)
-call_in_chunks('HSET', KEYS[1], list, 1, #list)
-set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
-if KEYS[4] then
-  index_user(KEYS[4], id, meta.deadline, now)
-end
+local keys = { session = KEYS[1], live = KEYS[2], user = KEYS[4] }
+store_whole(keys, id, meta, { cookie = ARGV[7], user = ARGV[8], about = '' }, ARGV, 10, is_small, now)
 return { 1, now, meta.version, meta.deadline, former }

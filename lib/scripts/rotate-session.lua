@@ -8,8 +8,8 @@
 -- @arg   id           text  member of the indexes
 -- @arg   graceMs      ms    1 …
 -- @arg   tombstoneMs  ms    how long the id stays unusable
--- @reply [1, now, user]  rotated, now or by the same command before; user is empty when it was nobody's
--- @reply [0, now, gone]  there was none
+-- @reply [1, now, user:text]  rotated, now or by the same command before; user is empty when it was nobody's
+-- @reply [0, now, gone]       there was none
 --- @include clock
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])

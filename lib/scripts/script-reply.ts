@@ -1,37 +1,68 @@
 import type { Script } from '../core/script.js';
 import { SessionScriptError } from '../errors/session-script.error.js';
 
-/** Reply of a script that changes one session. @internal */
-export type SessionReply =
-  | {
-      readonly done: true;
-      /** The server's clock when the script ran: epoch milliseconds. */
-      readonly nowMs: number;
-      /** What follows: numbers or texts, by script. */
-      readonly rest: readonly (number | string)[];
-    }
-  | {
-      readonly done: false;
-      /** Why nothing was done: `gone`, `taken`, `ended`, `lock`, `conflict`, `full`, by script. */
-      readonly reason: string;
-      /** What it is about, by reason. */
-      readonly names: readonly string[];
-    };
-
 /**
- * Reads `[1, now, …]` or `[0, now, reason, …]`.
+ * Reads a reply of the form `[1, now, …]` or `[0, now, reason, …]`, and checks the type of every value that is asked for.
  *
- * @throws SessionScriptError when it is anything else.
  * @internal
  */
-export function sessionReply(script: Script, reply: unknown): SessionReply {
-  if (!Array.isArray(reply) || typeof reply[1] !== 'number' || (reply[0] !== 0 && reply[0] !== 1)) {
-    throw new SessionScriptError(script.name, reply);
+export class ScriptReply {
+  /** Whether the script did its work. */
+  readonly isDone: boolean;
+  /** The server's clock when the script ran: epoch milliseconds. */
+  readonly nowMs: number;
+
+  private readonly values: readonly unknown[];
+
+  /**
+   * Takes a reply as it came.
+   *
+   * @throws SessionScriptError when it has another form.
+   */
+  constructor(
+    private readonly script: Script,
+    reply: unknown,
+  ) {
+    this.values = Array.isArray(reply) ? reply : [];
+    const [code] = this.values;
+    if (code !== 0 && code !== 1) throw this.unexpected();
+    this.isDone = code === 1;
+    this.nowMs = this.number(1);
   }
-  const [code, nowMs, ...rest] = reply as [number, number, ...(number | string)[]];
-  if (code === 1) return { done: true, nowMs, rest };
-  const [reason = 'gone', ...names] = rest.map(String);
-  return { done: false, reason, names };
+
+  /** Why nothing was done. */
+  get reason(): string {
+    return this.text(2);
+  }
+
+  /** A number. @throws SessionScriptError when it is anything else. */
+  number(index: number): number {
+    const value = this.values[index];
+    if (typeof value !== 'number') throw this.unexpected();
+    return value;
+  }
+
+  /** A text. @throws SessionScriptError when it is anything else. */
+  text(index: number): string {
+    const value = this.values[index];
+    if (typeof value !== 'string') throw this.unexpected();
+    return value;
+  }
+
+  /** A text, or `undefined` when the reply ends before it. @throws SessionScriptError when it is anything else. */
+  optionalText(index: number): string | undefined {
+    return index < this.values.length ? this.text(index) : undefined;
+  }
+
+  /** All texts from `index` on. @throws SessionScriptError when one of them is anything else. */
+  texts(index: number): readonly string[] {
+    return textsReply(this.script, this.values.slice(index));
+  }
+
+  /** The error that says that this reply was not expected. */
+  unexpected(): SessionScriptError {
+    return new SessionScriptError(this.script.name, this.values);
+  }
 }
 
 /**

@@ -7,8 +7,8 @@
 -- @arg   id          text  member of the indexes
 -- @arg   idleMs      ms    1 …
 -- @arg   user        text  whose session it was when it was loaded, empty: nobody's
--- @reply [1, now, version, deadline, user]  touched; whose it is now, empty: nobody's
--- @reply [0, now, gone]                     there is no such session any more
+-- @reply [1, now, version:count, deadline:ms, user:text]  touched; whose it is now, empty: nobody's
+-- @reply [0, now, gone]  there is no such session any more
 --- @include clock
 --- @include fields
 --- @include meta

@@ -4,8 +4,7 @@
 -- @arg   notAfterMs  ms    Redis's clock; later than that the script refuses
 -- @arg   id          text  member of the index
 -- @arg   score       text  what the entry must be at still, empty: whatever it is at
--- @reply 1  taken out
--- @reply 0  was not in it, or was entered anew
+-- @reply removed:count  1: taken out; 0: was not in it, or was entered anew
 --- @include clock
 local late = refuse_if_late(now_ms(), ARGV[1])
 if late then

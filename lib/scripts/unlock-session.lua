@@ -3,8 +3,7 @@
 -- @key   lock  string  {app:b}:l:<id>
 -- @arg   notAfterMs  ms    Redis's clock; later than that the script refuses
 -- @arg   owner       text  names the holder
--- @reply 1  given back
--- @reply 0  it was not the owner's any more
+-- @reply released:count  1: given back; 0: it was not the owner's any more
 --- @include clock
 local late = refuse_if_late(now_ms(), ARGV[1])
 if late then

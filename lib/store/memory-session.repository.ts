@@ -5,6 +5,10 @@ import type { SessionChange, StoredSession, UserLimit } from '../core/session-re
 import type {
   CommitOutcome,
   CreateOutcome,
+  SessionDirectory,
+  SessionEndings,
+  SessionLockPlace,
+  SessionRecords,
   SessionRepository,
   StoredState,
   TouchOutcome,
@@ -41,11 +45,17 @@ export interface MemorySessionRepositoryOptions {
  *
  * @internal
  */
-export class MemorySessionRepository implements SessionRepository {
+export class MemorySessionRepository
+  implements SessionRepository, SessionRecords, SessionEndings, SessionDirectory, SessionLockPlace
+{
+  readonly records = this;
+  readonly endings = this;
+  readonly directory = this;
+  readonly locks = this;
   private readonly sessions = new Map<string, MemorySession>();
   private readonly users = new Map<string, Set<string>>();
   private readonly tombstones = new Map<string, number>();
-  private readonly locks = new Map<string, { readonly owner: string; readonly untilMs: number }>();
+  private readonly holders = new Map<string, { readonly owner: string; readonly untilMs: number }>();
   private readonly clock: Clock;
   private expired: string[] = [];
   private sweepAt = 1024;
@@ -160,15 +170,15 @@ export class MemorySessionRepository implements SessionRepository {
     const key = keyOf(sid);
     const holder = this.holder(key);
     if (holder !== undefined && holder !== owner) {
-      return Promise.resolve(Math.max(1, (this.locks.get(key)?.untilMs ?? 0) - this.clock.nowMs()));
+      return Promise.resolve(Math.max(1, (this.holders.get(key)?.untilMs ?? 0) - this.clock.nowMs()));
     }
-    this.locks.set(key, { owner, untilMs: this.clock.nowMs() + ttlMs });
+    this.holders.set(key, { owner, untilMs: this.clock.nowMs() + ttlMs });
     return Promise.resolve(0);
   }
 
   unlock(sid: string, owner: string): Promise<void> {
     const key = keyOf(sid);
-    if (this.holder(key) === owner) this.locks.delete(key);
+    if (this.holder(key) === owner) this.holders.delete(key);
     return Promise.resolve();
   }
 
@@ -198,8 +208,8 @@ export class MemorySessionRepository implements SessionRepository {
 
   private blank(createdAtMs: number): MemorySession {
     const latestMs = createdAtMs + (this.options.absoluteTimeoutMs ?? Infinity);
-    const none = { cookie: null, userId: null, about: null, isRotated: false };
-    return { fields: new Map(), ...none, createdAtMs, latestMs, deadlineMs: 0, seenAtMs: createdAtMs, version: 0 };
+    const none = { cookie: null, userId: null, about: null, isRotated: false, deadlineMs: 0, version: 0 };
+    return { fields: new Map(), ...none, createdAtMs, latestMs, seenAtMs: createdAtMs };
   }
 
   private live(key: string): MemorySession | undefined {
@@ -243,7 +253,7 @@ export class MemorySessionRepository implements SessionRepository {
   }
 
   private holder(key: string): string | undefined {
-    const lock = this.locks.get(key);
+    const lock = this.holders.get(key);
     return lock && lock.untilMs > this.clock.nowMs() ? lock.owner : undefined;
   }
 
@@ -273,7 +283,7 @@ export class MemorySessionRepository implements SessionRepository {
     const now = this.clock.nowMs();
     for (const key of this.sessions.keys()) this.live(key);
     for (const [key, untilMs] of this.tombstones) if (untilMs <= now) this.tombstones.delete(key);
-    for (const [key, { untilMs }] of this.locks) if (untilMs <= now) this.locks.delete(key);
+    for (const [key, { untilMs }] of this.holders) if (untilMs <= now) this.holders.delete(key);
     this.sweepAt = Math.max(1024, 2 * (this.sessions.size + this.tombstones.size));
   }
 }
@@ -286,6 +296,4 @@ function stateOf({ deadlineMs, version }: MemorySession, now: number): StoredSta
   return { remainingMs: Math.max(0, deadlineMs - now), version };
 }
 
-function keyOf(sid: string): string {
-  return storedId(sid, 1).id;
-}
+const keyOf = (sid: string): string => storedId(sid, 1).id;

@@ -5,21 +5,42 @@ import type { NearCache } from './near-cache.js';
 import type {
   CommitOutcome,
   CreateOutcome,
+  SessionDirectory,
+  SessionEndings,
+  SessionLockPlace,
+  SessionRecords,
   SessionRepository,
   StoredState,
   TouchOutcome,
 } from './session-repository.js';
 
 /**
- * A repository whose sessions are read from a near cache where that is possible. All else goes to the place itself, so what is
- * stored, and what is refused, does not depend on the cache.
+ * A repository whose sessions are read from a near cache where that is possible. All changes go to the place itself, so neither
+ * what is stored nor what is refused depends on the cache. Locks and lists are the place's own.
  *
  * @internal
  */
 export class NearCacheRepository implements SessionRepository {
+  readonly records: SessionRecords;
+  readonly endings: SessionEndings;
+  readonly directory: SessionDirectory;
+  readonly locks: SessionLockPlace;
+
   constructor(
-    private readonly place: SessionRepository,
+    place: SessionRepository,
     readonly cache: NearCache,
+  ) {
+    this.records = new NearCacheRecords(place.records, cache);
+    this.endings = new NearCacheEndings(place.endings, cache);
+    this.directory = place.directory;
+    this.locks = place.locks;
+  }
+}
+
+class NearCacheRecords implements SessionRecords {
+  constructor(
+    private readonly place: SessionRecords,
+    private readonly cache: NearCache,
   ) {}
 
   async load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
@@ -40,44 +61,42 @@ export class NearCacheRepository implements SessionRepository {
   }
 
   async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
-    const result = await this.changing(storedId(sid, 1).id, () => this.place.create(sid, change));
-    if (result.outcome === 'created') this.dropAll(result.evicted);
+    const result = await changing(this.cache, storedId(sid, 1).id, () => this.place.create(sid, change));
+    if (result.outcome === 'created') dropAll(this.cache, result.evicted);
     return result;
   }
 
   async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
-    const result = await this.changing(storedId(sid, 1).id, () => this.place.commit(sid, change));
-    if (result.outcome === 'committed') this.dropAll(result.evicted);
+    const result = await changing(this.cache, storedId(sid, 1).id, () => this.place.commit(sid, change));
+    if (result.outcome === 'committed') dropAll(this.cache, result.evicted);
     return result;
   }
 
   replace(sid: string, change: SessionChange): Promise<StoredState> {
-    return this.changing(storedId(sid, 1).id, () => this.place.replace(sid, change));
+    return changing(this.cache, storedId(sid, 1).id, () => this.place.replace(sid, change));
   }
 
   touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome> {
-    return this.changing(storedId(sid, 1).id, () => this.place.touch(sid, idleTimeoutMs, userId));
+    return changing(this.cache, storedId(sid, 1).id, () => this.place.touch(sid, idleTimeoutMs, userId));
   }
 
   destroy(sid: string): Promise<'destroyed' | 'absent'> {
-    return this.changing(storedId(sid, 1).id, () => this.place.destroy(sid));
-  }
-
-  destroyStored(id: string): Promise<'destroyed' | 'absent'> {
-    return this.changing(id, () => this.place.destroyStored(id));
+    return changing(this.cache, storedId(sid, 1).id, () => this.place.destroy(sid));
   }
 
   rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
-    return this.changing(storedId(sid, 1).id, () => this.place.rotate(sid, graceMs));
+    return changing(this.cache, storedId(sid, 1).id, () => this.place.rotate(sid, graceMs));
   }
+}
 
-  /** Who holds the lock reads what the holder before him wrote: nothing that was read earlier counts. */
-  lock(sid: string, owner: string, ttlMs: number): Promise<number> {
-    return this.changing(storedId(sid, 1).id, () => this.place.lock(sid, owner, ttlMs));
-  }
+class NearCacheEndings implements SessionEndings {
+  constructor(
+    private readonly place: SessionEndings,
+    private readonly cache: NearCache,
+  ) {}
 
-  unlock(sid: string, owner: string): Promise<void> {
-    return this.place.unlock(sid, owner);
+  destroyStored(id: string): Promise<'destroyed' | 'absent'> {
+    return changing(this.cache, id, () => this.place.destroyStored(id));
   }
 
   async clear(): Promise<number> {
@@ -88,37 +107,21 @@ export class NearCacheRepository implements SessionRepository {
       this.cache.flush();
     }
   }
+}
 
-  count(): Promise<number> {
-    return this.place.count();
+/**
+ * Drops the cached session before the change is sent, since it counts no more once the change may have been made; and again when
+ * the change is over, whatever its outcome: a read meanwhile may be from before it, and its maker must see it.
+ */
+async function changing<T>(cache: NearCache, id: string, change: () => Promise<T>): Promise<T> {
+  cache.drop(id);
+  try {
+    return await change();
+  } finally {
+    cache.drop(id);
   }
+}
 
-  all(): AsyncIterable<StoredSession> {
-    return this.place.all();
-  }
-
-  listByUser(userId: string): Promise<readonly StoredSession[]> {
-    return this.place.listByUser(userId);
-  }
-
-  expire(): Promise<readonly string[]> {
-    return this.place.expire();
-  }
-
-  /**
-   * Drops what is known before the change is sent, since it counts no more once the change may have been made; and again when
-   * its end is known, whatever that was: what was read meanwhile may be from before it, and its maker must see it.
-   */
-  private async changing<T>(id: string, change: () => Promise<T>): Promise<T> {
-    this.cache.drop(id);
-    try {
-      return await change();
-    } finally {
-      this.cache.drop(id);
-    }
-  }
-
-  private dropAll(ids: readonly string[]): void {
-    for (const id of ids) this.cache.drop(id);
-  }
+function dropAll(cache: NearCache, ids: readonly string[]): void {
+  for (const id of ids) cache.drop(id);
 }

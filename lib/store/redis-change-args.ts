@@ -9,21 +9,11 @@ import type { SessionChange } from '../core/session-record.js';
 const SMALL_LENGTH = 768;
 
 /** Whether a script stores longer texts in pieces. @internal */
-export function smallFlag({ length }: SessionChange): number {
-  return length <= SMALL_LENGTH ? 1 : 0;
+export function isSmall({ length }: SessionChange): boolean {
+  return length <= SMALL_LENGTH;
 }
 
-/** What a top-level field is called in the hash. @internal */
-export function fieldName(name: string): string {
-  return `d:${name}`;
-}
-
-/** Name, text, name, text … @internal */
-export function pairs(fields: ReadonlyMap<string, string>): string[] {
-  return [...fields].flatMap(([name, text]) => [fieldName(name), text]);
-}
-
-/** Of each field in the change, in its order, the SHA-1 of what it must hold now. @internal */
+/** Of each field in the change, in its order, the SHA-1 of its text as it must be now. @internal */
 export function expectations({ set, remove, expected }: SessionChange): string[] {
   if (!expected) return [];
   return [...set.keys(), ...remove].map((name) => {

@@ -27,6 +27,11 @@ export class RedisKeyLayout {
     return this.bucketCount === 1;
   }
 
+  /** Every bucket. */
+  get buckets(): readonly number[] {
+    return Array.from({ length: this.bucketCount }, (_, bucket) => bucket);
+  }
+
   /** Keys of the session that a cookie calls `sid`. */
   session(sid: string): SessionKeys {
     const { id, bucket } = storedId(sid, this.bucketCount);

@@ -1,7 +1,8 @@
-import type { SessionChange, UserLimit } from '../core/session-record.js';
+import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
+import { admitSession, indexUser, listUser, unindexUser } from '../scripts/scripts.generated.js';
+import type { ScriptLink } from '../scripts/script-arguments.js';
 import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
-import * as scripts from '../scripts/scripts.generated.js';
-import type { RedisScriptCalls } from './redis-script-calls.js';
+import type { RedisSessionReader } from './redis-session.reader.js';
 
 /** How long a place is kept for a session that is about to be stored; longer than any operation may take. */
 const RESERVATION_MS = 60_000;
@@ -9,8 +10,8 @@ const RESERVATION_MS = 60_000;
 /** A change of a session that has a user. @internal */
 export type UserChange = SessionChange & { readonly userId: string };
 
-/** One entry of a user's index. @internal */
-export interface UserIndexEntry {
+/** One entry of a user's index. */
+interface UserIndexEntry {
   readonly id: string;
   /** Names this very entry: entered anew it has another. */
   readonly score: string;
@@ -27,14 +28,15 @@ export interface UserIndexEntry {
  */
 export class RedisUserIndex {
   constructor(
-    private readonly calls: RedisScriptCalls,
+    private readonly link: ScriptLink,
     private readonly layout: RedisKeyLayout,
+    private readonly reader: RedisSessionReader,
     private readonly limit: UserLimit | null,
   ) {}
 
   /** The key that a script keeps along with the session, if it can. */
-  keyFor(userId: string | null): readonly string[] {
-    return userId !== null && this.layout.isSingleSlot ? [this.layout.user(userId)] : [];
+  keyFor(userId: string | null): string | undefined {
+    return userId !== null && this.layout.isSingleSlot ? this.layout.user(userId) : undefined;
   }
 
   /** Whether the index has to be prepared for a change, and may have to be completed after it. */
@@ -45,8 +47,8 @@ export class RedisUserIndex {
   }
 
   /**
-   * Prepares the index for a session that is about to be stored with this user; `null` when he may have no more sessions, else
-   * the stored ids of those that have to end first.
+   * Prepares the index for a session that is about to be stored with this user; `null` when they may have no more sessions,
+   * otherwise the stored ids of those that have to end first.
    */
   async prepare(keys: SessionKeys, { userId, idleTimeoutMs, isSignIn }: UserChange): Promise<readonly string[] | null> {
     if (isSignIn && this.limit) return this.admit(keys, userId, this.limit);
@@ -59,11 +61,6 @@ export class RedisUserIndex {
     if (!this.layout.isSingleSlot) await this.enter(keys, userId, idleTimeoutMs, false);
   }
 
-  /** Enters a stored session whose deadline was moved by somebody who took it for another user's. */
-  async follow(keys: SessionKeys, userId: string, idleTimeoutMs: number): Promise<void> {
-    await this.enter(keys, userId, idleTimeoutMs, false);
-  }
-
   /** Enters a live session for its new deadline, before that is moved. */
   async prolong(keys: SessionKeys, userId: string | null, idleTimeoutMs: number): Promise<void> {
     if (userId !== null && !this.layout.isSingleSlot) await this.enter(keys, userId, idleTimeoutMs, false);
@@ -71,30 +68,60 @@ export class RedisUserIndex {
 
   /** Takes out a session that has ended: its id never comes back. */
   async remove(id: string, userId: string): Promise<void> {
-    if (userId !== '') await this.calls.number(scripts.unindexUser, [this.layout.user(userId)], [id, '']);
+    if (userId !== '') await unindexUser(this.link, { user: this.layout.user(userId) }, { id, score: '' });
   }
 
-  /** Takes out an entry that was found outdated, unless it has been entered anew since it was read. */
-  async removeEntry({ id, score, isReserved }: UserIndexEntry, userId: string): Promise<void> {
-    if (!isReserved) await this.calls.number(scripts.unindexUser, [this.layout.user(userId)], [id, score]);
+  /** A user's live sessions, in the order of their creation; entries that are outdated go. */
+  async list(userId: string): Promise<readonly StoredSession[]> {
+    const entries = await this.entries(userId);
+    const loaded = await Promise.all(entries.map((entry) => this.loadEntry(entry, userId)));
+    return loaded.filter((session) => session !== null).sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  /** Sets right the indexes of those who are, were, or were taken for the user of a session that was written. */
+  async settle(
+    keys: SessionKeys,
+    { userId, idleTimeoutMs }: Pick<SessionChange, 'userId' | 'idleTimeoutMs'>,
+    user: string,
+    former: string,
+  ): Promise<void> {
+    if (idleTimeoutMs <= 0) return this.remove(keys.id, former);
+    const doubtful = new Set([former, userId ?? '', user]);
+    doubtful.delete('');
+    if (user === userId) doubtful.delete(user);
+    // Another request has changed whose session it is, and this one has moved the deadline.
+    else if (user !== '') await this.enter(keys, user, idleTimeoutMs, false);
+    for (const one of doubtful) {
+      // By way of the entry: whose session it is may have changed again meanwhile.
+      const entry = (await this.entries(one)).find(({ id }) => id === keys.id);
+      if (entry) await this.loadEntry(entry, one);
+    }
   }
 
   /** All entries of a user. */
-  async entries(userId: string): Promise<readonly UserIndexEntry[]> {
-    const list = await this.calls.texts(scripts.listUser, [this.layout.user(userId)]);
+  private async entries(userId: string): Promise<readonly UserIndexEntry[]> {
+    const list = await listUser(this.link, { user: this.layout.user(userId) });
     return list.flatMap((id, index) => {
       const score = list[index + 1] ?? '';
       return index % 2 === 0 ? [{ id, score, isReserved: !Number.isInteger(Number(score)) }] : [];
     });
   }
 
-  private async enter(keys: SessionKeys, userId: string, lifeMs: number, isReserved: boolean): Promise<void> {
-    await this.calls.number(scripts.indexUser, [this.layout.user(userId)], [keys.id, lifeMs, isReserved ? 1 : 0]);
+  /** The session of an entry. An entry that is outdated goes, unless it has been entered anew since it was read. */
+  private async loadEntry({ id, score, isReserved }: UserIndexEntry, userId: string): Promise<StoredSession | null> {
+    const session = await this.reader.load(this.layout.stored(id));
+    if (session?.userId === userId && !session.isRotated) return session;
+    if (!isReserved) await unindexUser(this.link, { user: this.layout.user(userId) }, { id, score });
+    return null;
   }
 
-  private async admit(keys: SessionKeys, userId: string, { max, evict }: UserLimit): Promise<readonly string[] | null> {
-    const args = [keys.id, RESERVATION_MS, max, evict === 'oldest' ? 1 : 0];
-    const reply = await this.calls.change(scripts.admitSession, [this.layout.user(userId)], args);
-    return reply.done ? reply.rest.map(String) : null;
+  private async enter({ id }: SessionKeys, userId: string, lifeMs: number, isReserved: boolean): Promise<void> {
+    await indexUser(this.link, { user: this.layout.user(userId) }, { id, lifeMs, reserved: isReserved });
+  }
+
+  private async admit({ id }: SessionKeys, userId: string, limit: UserLimit): Promise<readonly string[] | null> {
+    const args = { id, reservationMs: RESERVATION_MS, max: limit.max, evict: limit.evict === 'oldest' };
+    const reply = await admitSession(this.link, { user: this.layout.user(userId) }, args);
+    return reply.outcome === 'done' ? reply.evicted : null;
   }
 }

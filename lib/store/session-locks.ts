@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SessionLockTimeoutError } from '../errors/session-lock.error.js';
-import type { SessionRepository } from './session-repository.js';
+import type { SessionLockPlace } from './session-repository.js';
 
 /** How long a lock outlives a process that died with it. Longer than a failover and the renewal before it together take. */
 const LOCK_TTL_MS = 8_000;
@@ -21,7 +21,7 @@ export interface SessionLock {
 }
 
 /**
- * Exclusive locks of sessions. Within the process requests queue in their order and only the first asks the repository, so
+ * Exclusive locks of sessions. Within the process requests queue in their order and only the first asks the place, so
  * that waiting costs Redis no more than one question at a time for each process.
  *
  * @internal
@@ -30,7 +30,7 @@ export class SessionLocks {
   private readonly queues = new Map<string, { tail: Promise<void>; waiting: number }>();
 
   constructor(
-    private readonly repository: SessionRepository,
+    private readonly place: SessionLockPlace,
     /** @unit milliseconds */
     private readonly lockTimeoutMs: number,
   ) {}
@@ -67,7 +67,7 @@ export class SessionLocks {
   private async take(sid: string, deadline: number, leave: () => void, signal?: AbortSignal): Promise<SessionLock> {
     const owner = randomBytes(12).toString('base64url');
     let retryMs = RETRY_MS.least;
-    while ((await this.repository.lock(sid, owner, LOCK_TTL_MS)) > 0) {
+    while ((await this.place.lock(sid, owner, LOCK_TTL_MS)) > 0) {
       const left = deadline - performance.now();
       if (left <= 0) throw new SessionLockTimeoutError(`another request held it for ${this.lockTimeoutMs} ms`);
       // Not in step with those who wait elsewhere.
@@ -79,7 +79,7 @@ export class SessionLocks {
       signal.throwIfAborted();
     }
     const renewal = setInterval(() => {
-      this.repository.lock(sid, owner, LOCK_TTL_MS).catch(ignore);
+      this.place.lock(sid, owner, LOCK_TTL_MS).catch(ignore);
     }, RENEWAL_MS).unref();
     let released: Promise<void> | undefined;
     return {
@@ -92,7 +92,7 @@ export class SessionLocks {
   }
 
   private async giveBack(sid: string, owner: string): Promise<void> {
-    await this.repository.unlock(sid, owner).catch(ignore);
+    await this.place.unlock(sid, owner).catch(ignore);
   }
 
   private async inTime(turn: Promise<void>, deadline: number, signal?: AbortSignal): Promise<void> {

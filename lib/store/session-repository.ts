@@ -72,16 +72,14 @@ export interface SessionCache {
 export const EXPIRY_PAGE_COUNT = 200;
 
 /**
- * The store's port: what a place that keeps sessions must be able to do.
+ * Sessions as requests ask for them.
  *
  * `sid` is the id as the user's cookie carries it; an implementation never stores or logs it in clear. Unknown, expired and
  * ended sessions are outcomes, not errors: a promise rejects only when the place did not answer or refused.
  *
  * @internal
  */
-export interface SessionRepository {
-  /** The cache that `load` may answer from; `undefined`: there is none. */
-  readonly cache?: SessionCache | undefined;
+export interface SessionRecords {
   /** The session, or `null` when it is unknown, expired, or ended. The signal ends the wait of a caller that has gone. */
   load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null>;
   /** Stores a new session. */
@@ -96,23 +94,53 @@ export interface SessionRepository {
   destroy(sid: string): Promise<'destroyed' | 'absent'>;
   /** Gives up an id for another one: for `graceMs` it can still be read, but neither changed nor prolonged, and it counts no more. */
   rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'>;
+}
+
+/** Ends sessions that are not those of the request that asks. @internal */
+export interface SessionEndings {
+  /** Ends a session by its stored id. */
+  destroyStored(id: string): Promise<'destroyed' | 'absent'>;
+  /** Ends every session of this installation and nothing else; resolves with how many there were. */
+  clear(): Promise<number>;
+}
+
+/** Which sessions there are. @internal */
+export interface SessionDirectory {
   /** Live sessions now: exact, without a scan. */
   count(): Promise<number>;
   /** Every live session, a bounded page at a time. Sessions that come and go meanwhile may be missed. */
   all(): AsyncIterable<StoredSession>;
-  /** Ends every session of this installation and nothing else; resolves with how many there were. */
-  clear(): Promise<number>;
   /** A user's live sessions, in the order of their creation; never misses one. */
   listByUser(userId: string): Promise<readonly StoredSession[]>;
-  /** Ends a session by its stored id. */
-  destroyStored(id: string): Promise<'destroyed' | 'absent'>;
-  /** Takes, or takes again, a session's exclusive lock; resolves with 0, or with how long another may still hold it. @unit milliseconds */
-  lock(sid: string, owner: string, ttlMs: number): Promise<number>;
-  /** Gives the lock back, if it is still the owner's. */
-  unlock(sid: string, owner: string): Promise<void>;
   /**
    * Forgets a page of sessions that have expired; resolves with their stored ids, each given to exactly one caller. Fewer than
    * {@link EXPIRY_PAGE_COUNT}: none is left.
    */
   expire(): Promise<readonly string[]>;
+}
+
+/** Exclusive locks of sessions. @internal */
+export interface SessionLockPlace {
+  /** Takes, or takes again, a session's exclusive lock; resolves with 0, or with how long another may still hold it. @unit milliseconds */
+  lock(sid: string, owner: string, ttlMs: number): Promise<number>;
+  /** Gives the lock back, if it is still the owner's. */
+  unlock(sid: string, owner: string): Promise<void>;
+}
+
+/**
+ * A place that keeps sessions: one small port for each who asks.
+ *
+ * @internal
+ */
+export interface SessionRepository {
+  /** Asked by the store, for requests. */
+  readonly records: SessionRecords;
+  /** Asked by those who end other requests' sessions. */
+  readonly endings: SessionEndings;
+  /** Asked by lists, counts and the sweeper. */
+  readonly directory: SessionDirectory;
+  /** Asked by exclusive access. */
+  readonly locks: SessionLockPlace;
+  /** The cache that `load` may answer from; `undefined`: there is none. */
+  readonly cache?: SessionCache | undefined;
 }

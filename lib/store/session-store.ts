@@ -30,7 +30,7 @@ export class SessionStore extends session.Store {
     this.late = new LateFields((stored, field) => {
       this.tellUndecodable(stored, field);
     });
-    this.writer = new SessionWriter(repository, settings, this.late);
+    this.writer = new SessionWriter(repository.records, settings, this.late);
   }
 
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */
@@ -103,7 +103,7 @@ export class SessionStore extends session.Store {
 
   /** Live sessions now: exact, without a scan. */
   override length(callback?: SessionStoreCallback<number>): Promise<number | undefined> | void {
-    return answer(this.repository.count(), callback);
+    return answer(this.repository.directory.count(), callback);
   }
 
   /** Ends every session of this installation and nothing else. */
@@ -174,7 +174,7 @@ export class SessionStore extends session.Store {
   }
 
   private fetch(sid: string, maxLength: number, signal?: () => AbortSignal): Promise<session.SessionData | undefined> {
-    return this.repository.load(sid, signal).then((stored) => {
+    return this.repository.records.load(sid, signal).then((stored) => {
       const data = stored ? this.decode(stored, maxLength) : undefined;
       if (stored && data) {
         this.writer.loaded(data, stored);
@@ -189,18 +189,18 @@ export class SessionStore extends session.Store {
   }
 
   private async end(sid: string): Promise<void> {
-    const outcome = await this.repository.destroy(sid);
+    const outcome = await this.repository.records.destroy(sid);
     if (outcome === 'destroyed') this.settings.onEvent?.({ type: 'destroyed', id: storedId(sid, 1).id });
   }
 
   private async giveUp(sid: string, graceMs: number): Promise<void> {
-    const outcome = await this.repository.rotate(sid, graceMs);
+    const outcome = await this.repository.records.rotate(sid, graceMs);
     if (outcome === 'rotated') this.settings.onEvent?.({ type: 'rotated', id: storedId(sid, 1).id });
   }
 
   private async collect(): Promise<session.SessionData[]> {
     const sessions: session.SessionData[] = [];
-    for await (const stored of this.repository.all()) {
+    for await (const stored of this.repository.directory.all()) {
       const data = this.decode(stored);
       if (data) sessions.push(data);
     }
@@ -208,7 +208,7 @@ export class SessionStore extends session.Store {
   }
 
   private async empty(): Promise<void> {
-    await this.repository.clear();
+    await this.repository.endings.clear();
   }
 
   /** An undecodable session is told and counts as none: its user logs in again instead of failing for ever. */

@@ -13,7 +13,7 @@ import type { SessionDelta } from './session-baseline.js';
 import type { EncodedSession } from './session-codec.js';
 import { encodeSession } from './session-codec.js';
 import type { LateFields } from './late-fields.js';
-import type { SessionRepository, SideEffects } from './session-repository.js';
+import type { SessionRecords, SideEffects } from './session-repository.js';
 
 /** Settings of a store over a repository. @internal */
 export interface SessionStoreSettings {
@@ -54,7 +54,7 @@ export class SessionWriter {
   private prepared: { readonly data: object; readonly encoded: EncodedSession } | undefined;
 
   constructor(
-    private readonly repository: SessionRepository,
+    private readonly records: SessionRecords,
     private readonly settings: SessionStoreSettings,
     private readonly late: LateFields,
   ) {}
@@ -125,7 +125,7 @@ export class SessionWriter {
     if (this.ended.has(data)) return undefined;
     const cookie = encodeSession({ cookie: (data as { cookie?: unknown }).cookie });
     const baseline = this.baselines.get(data);
-    if (!baseline) return this.repository.touch(sid, this.idleTimeoutOf(cookie), this.userOf(data)).then(ignore);
+    if (!baseline) return this.records.touch(sid, this.idleTimeoutOf(cookie), this.userOf(data)).then(ignore);
     const encoded = { ...cookie, fields: baseline.fields };
     const delta = baseline.deltaOf(encoded);
     if (!delta.isEmpty) return this.commit(sid, data, encoded, baseline, delta);
@@ -134,7 +134,7 @@ export class SessionWriter {
 
   private async create(sid: string, data: object, encoded: EncodedSession): Promise<void> {
     const change = this.wholeOf(data, encoded);
-    const result = await this.repository.create(sid, change);
+    const result = await this.records.create(sid, change);
     switch (result.outcome) {
       case 'created': {
         const longestMs = this.settings.absoluteTimeoutMs ?? Infinity;
@@ -156,7 +156,7 @@ export class SessionWriter {
   }
 
   private async replace(sid: string, data: object, encoded: EncodedSession): Promise<void> {
-    await this.repository.replace(sid, this.wholeOf(data, encoded));
+    await this.records.replace(sid, this.wholeOf(data, encoded));
   }
 
   private async commit(
@@ -170,7 +170,7 @@ export class SessionWriter {
     const expected = this.settings.conflict === 'reject' ? baseline.fields : undefined;
     const parts = { set, remove, cookie, expected, owner: this.owners.get(data) };
     const change = this.changeOf(data, encoded, baseline.userId, parts);
-    const result = await this.repository.commit(sid, change);
+    const result = await this.records.commit(sid, change);
     switch (result.outcome) {
       case 'committed':
         this.baselines.set(data, baseline.written(encoded, change.userId, result));
@@ -196,7 +196,7 @@ export class SessionWriter {
     encoded: EncodedSession,
     baseline: SessionBaseline,
   ): Promise<void> {
-    const result = await this.repository.touch(sid, this.idleTimeoutOf(encoded), baseline.userId);
+    const result = await this.records.touch(sid, this.idleTimeoutOf(encoded), baseline.userId);
     if (result.outcome === 'touched') this.baselines.set(data, baseline.touched(result));
   }
 

@@ -1,4 +1,5 @@
 import { MemorySessionRepository } from '../../lib/store/memory-session.repository.js';
+import { flat } from '../support/flat-repository.js';
 import type { RepositoryUnderTest } from './session-repository.contract.js';
 
 /** In-process repositories: the same application is the same place. */
@@ -10,7 +11,7 @@ export function memoryPlaces(): Promise<RepositoryUnderTest> {
       const place =
         places.get(key) ?? new MemorySessionRepository({ absoluteTimeoutMs, tombstoneMs: 60_000, userLimit });
       places.set(key, place);
-      return place;
+      return flat(place);
     },
     stop: () => Promise.resolve(),
   });

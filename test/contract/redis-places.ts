@@ -6,6 +6,7 @@ import { RedisSessionRepository } from '../../lib/store/redis-session.repository
 import { createRedisRepository } from '../../lib/store/session-repository.factory.js';
 import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
+import { flat } from '../support/flat-repository.js';
 import type { RepositoryUnderTest } from './session-repository.contract.js';
 
 /** A link to a real Redis of its own. */
@@ -41,11 +42,13 @@ export async function redisPlaces(bucketCount: number): Promise<RepositoryUnderT
   const { link, stop } = await redisLink();
   return {
     open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) =>
-      new RedisSessionRepository(link, new RedisKeyLayout(application, bucketCount), {
-        absoluteTimeoutMs,
-        userLimit,
-        tombstoneMs: 60_000,
-      }),
+      flat(
+        new RedisSessionRepository(link, new RedisKeyLayout(application, bucketCount), {
+          absoluteTimeoutMs,
+          userLimit,
+          tombstoneMs: 60_000,
+        }),
+      ),
     stop,
   };
 }
@@ -63,7 +66,7 @@ export async function nearPlaces(): Promise<RepositoryUnderTest> {
     open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) => {
       const link = createSessionLink(redis);
       links.push(link);
-      return createRedisRepository(link, { application, absoluteTimeoutMs, userLimit, nearCache, redis });
+      return flat(createRedisRepository(link, { application, absoluteTimeoutMs, userLimit, nearCache, redis }));
     },
     stop: async () => {
       await Promise.all(links.map((link) => link.close()));

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LinkCommand, SessionLink } from '../../lib/core/session-link.js';
 import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
-import type { SessionRepository } from '../../lib/store/session-repository.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { flat } from '../support/flat-repository.js';
+import type { FlatRepository } from '../support/flat-repository.js';
 import { memoryPlaces } from './memory-places.js';
 import { clusterLink, redisLink } from './redis-places.js';
 import { change } from './session-repository.contract.js';
@@ -43,7 +44,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 
 const userName = (user: number | null): string | null => (user === null ? null : `user-${user}`);
 
-async function perform(repository: SessionRepository, sids: readonly string[], one: Action): Promise<string> {
+async function perform(repository: FlatRepository, sids: readonly string[], one: Action): Promise<string> {
   const sid = sids[one.session] ?? '';
   switch (one.kind) {
     case 'create':
@@ -71,7 +72,7 @@ async function perform(repository: SessionRepository, sids: readonly string[], o
 }
 
 /** What is stored of each session: the truth that indexes and counts have to agree with. */
-async function truthOf(repository: SessionRepository, sids: readonly string[]): Promise<Map<string, string | null>> {
+async function truthOf(repository: FlatRepository, sids: readonly string[]): Promise<Map<string, string | null>> {
   const truth = new Map<string, string | null>();
   for (const sid of sids) {
     const stored = await repository.load(sid);
@@ -81,7 +82,7 @@ async function truthOf(repository: SessionRepository, sids: readonly string[]): 
   return truth;
 }
 
-async function expectAgreement(repository: SessionRepository, sids: readonly string[]): Promise<void> {
+async function expectAgreement(repository: FlatRepository, sids: readonly string[]): Promise<void> {
   const truth = await truthOf(repository, sids);
   expect(await repository.count(), 'the count').toBe(truth.size);
   for (const user of [0, 1].map(userName)) {
@@ -122,12 +123,14 @@ describe.each([
     await stop();
   });
 
-  const open = (over: SessionLink, application: string): SessionRepository =>
-    new RedisSessionRepository(over, new RedisKeyLayout(application, bucketCount), {
-      absoluteTimeoutMs: null,
-      tombstoneMs: 60_000,
-      userLimit: { max: MAX, evict: 'oldest' },
-    });
+  const open = (over: SessionLink, application: string): FlatRepository =>
+    flat(
+      new RedisSessionRepository(over, new RedisKeyLayout(application, bucketCount), {
+        absoluteTimeoutMs: null,
+        tombstoneMs: 60_000,
+        userLimit: { max: MAX, evict: 'oldest' },
+      }),
+    );
 
   it(`${RUNS} random interleavings of requests, command by command; commands are sent twice now and then`, async () => {
     await fc.assert(

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { LinkCommand, SessionLink } from '../../lib/core/session-link.js';
 import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
-import { commitSession, listUser } from '../../lib/scripts/scripts.generated.js';
-import { RedisScriptCalls } from '../../lib/store/redis-script-calls.js';
+import { COMMIT_SESSION, listUser } from '../../lib/scripts/scripts.generated.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { flat } from '../support/flat-repository.js';
+import type { FlatRepository } from '../support/flat-repository.js';
 import { redisLink, redisPlaces } from './redis-places.js';
 import { change, describeSessionRepository } from './session-repository.contract.js';
 
@@ -14,18 +15,20 @@ describeSessionRepository('RedisSessionRepository in many slots', () => redisPla
 it('a change that is under way while its session loses its user does not give it back to him, nor leaves it in his index', async () => {
   const { link, stop } = await redisLink();
   try {
-    const open = (over: SessionLink): RedisSessionRepository =>
-      new RedisSessionRepository(over, new RedisKeyLayout('app', 16), {
-        absoluteTimeoutMs: null,
-        tombstoneMs: 60_000,
-        userLimit: null,
-      });
+    const open = (over: SessionLink): FlatRepository =>
+      flat(
+        new RedisSessionRepository(over, new RedisKeyLayout('app', 16), {
+          absoluteTimeoutMs: null,
+          tombstoneMs: 60_000,
+          userLimit: null,
+        }),
+      );
     const repository = open(link);
     const sid = randomUUID();
     await repository.create(sid, change({ userId: 'u', isSignIn: true }));
     // Between the entry into the index, which goes first in a Cluster, and the change itself.
     const meanwhile = (command: LinkCommand): Promise<unknown> =>
-      command.run === commitSession ? repository.commit(sid, change({ userId: null })) : Promise.resolve();
+      command.run === COMMIT_SESSION ? repository.commit(sid, change({ userId: null })) : Promise.resolve();
     const slow: SessionLink = Object.create(link, {
       execute: { value: (command: LinkCommand) => meanwhile(command).then(() => link.execute(command)) },
       nowMs: { value: () => link.nowMs() },
@@ -33,7 +36,7 @@ it('a change that is under way while its session loses its user does not give it
     await open(slow).commit(sid, change({ set: { n: 1 }, userId: 'u', keepsUser: true }));
     expect(await repository.load(sid)).toMatchObject({ userId: null });
     // As it is, before anybody's list finds it outdated: a limit would end the session for the sake of this user.
-    expect(await new RedisScriptCalls(link).texts(listUser, [new RedisKeyLayout('app', 16).user('u')])).toEqual([]);
+    expect(await listUser(link, { user: new RedisKeyLayout('app', 16).user('u') })).toEqual([]);
   } finally {
     await stop();
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionChange, UserLimit } from '../../lib/core/session-record.js';
-import type { SessionRepository } from '../../lib/store/session-repository.js';
+import type { FlatRepository } from '../support/flat-repository.js';
 
 /** A repository under test, and how to get rid of it. */
 export interface RepositoryUnderTest {
@@ -10,7 +10,7 @@ export interface RepositoryUnderTest {
     absoluteTimeoutMs?: number | null;
     userLimit?: UserLimit | null;
     application?: string;
-  }): SessionRepository;
+  }): FlatRepository;
   stop(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ async function eventually(condition: () => Promise<boolean>): Promise<void> {
 export function describeSessionRepository(name: string, start: () => Promise<RepositoryUnderTest>): void {
   describe(`${name} keeps the repository's contract`, () => {
     let subject: RepositoryUnderTest;
-    let repository: SessionRepository;
+    let repository: FlatRepository;
     const sid = () => randomUUID();
     const fieldsOf = async (id: string) => Object.fromEntries((await repository.load(id))?.fields ?? []);
 

@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storedId } from '../../lib/core/session-id.js';
-import type { NearCacheRepository } from '../../lib/store/near-cache.repository.js';
 import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';
 import { change } from '../contract/session-repository.contract.js';
-import { openNear, openPlain, serving, tamper } from './near-cache.support.js';
+import { openNear, openPlain, serving, tamper, type NearRepository } from './near-cache.support.js';
 import { linkKeeper, standaloneOptions } from './redis-link.support.js';
 
 const MAX_STALENESS_MS = 500;
@@ -14,7 +13,7 @@ const CHANGES = 1_000;
 const READERS = 4;
 
 interface Instance {
-  readonly near: NearCacheRepository;
+  readonly near: NearRepository;
   /** For each session: what this instance has heard of, so that nothing older may be read here from now on. */
   readonly floor: number[];
 }
@@ -62,11 +61,7 @@ describe('near caches of two instances over one Redis, with random writers', () 
     const marker = openPlain(keeper.open(standaloneOptions(server.port)));
     let changes = 0;
 
-    const make = async (
-      index: number,
-      n: number,
-      how: (near: NearCacheRepository) => Promise<unknown>,
-    ): Promise<void> => {
+    const make = async (index: number, n: number, how: (near: NearRepository) => Promise<unknown>): Promise<void> => {
       const maker = any();
       await how(maker.near);
       const at = performance.now();

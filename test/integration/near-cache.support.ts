@@ -6,6 +6,8 @@ import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { NearCache } from '../../lib/store/near-cache.js';
 import { NearCacheRepository } from '../../lib/store/near-cache.repository.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { flat } from '../support/flat-repository.js';
+import type { FlatRepository } from '../support/flat-repository.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 
 const SETTINGS = { tombstoneMs: 60_000, userLimit: null };
@@ -91,19 +93,22 @@ export function tamper(link: SessionLink): TamperedLink {
   }) as TamperedLink;
 }
 
+/** A repository before which a near cache stands. */
+export type NearRepository = FlatRepository & { readonly cache: NearCache };
+
 /** Sessions in Redis, without a cache. */
-export function openPlain(link: SessionLink, absoluteTimeoutMs: number | null = null): RedisSessionRepository {
-  return new RedisSessionRepository(link, new RedisKeyLayout('near', 1), { ...SETTINGS, absoluteTimeoutMs });
+export function openPlain(link: SessionLink, absoluteTimeoutMs: number | null = null): FlatRepository {
+  return flat(new RedisSessionRepository(link, new RedisKeyLayout('near', 1), { ...SETTINGS, absoluteTimeoutMs }));
 }
 
 /** The same behind a near cache; it may not serve yet. */
-export function openNear(link: SessionLink, options: Partial<NearCacheOptions> = {}): NearCacheRepository {
+export function openNear(link: SessionLink, options: Partial<NearCacheOptions> = {}): NearRepository {
   const prefix = new RedisKeyLayout('near', 1).sessionPrefix(0);
   const cache = new NearCache(link, prefix, { ...SESSION_DEFAULTS.nearCache, ...options });
-  return new NearCacheRepository(openPlain(link), cache);
+  return { ...flat(new NearCacheRepository(openPlain(link), cache)), cache };
 }
 
 /** Waits until a near cache serves. */
-export async function serving({ cache }: NearCacheRepository): Promise<void> {
+export async function serving({ cache }: NearRepository): Promise<void> {
   await pollUntil('the near cache serves', () => cache.status().state === 'serving', { intervalMs: 5 });
 }

@@ -7,6 +7,8 @@ import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
+import { flat } from '../support/flat-repository.js';
+import type { FlatRepository } from '../support/flat-repository.js';
 import { change } from '../contract/session-repository.contract.js';
 
 /** Some hundred bytes, and characters of every length. */
@@ -18,18 +20,20 @@ describe('the layout of a session in Redis', () => {
   let server: Awaited<ReturnType<typeof startRedisServer>>;
   let link: SessionLink;
   let redis: Redis;
-  let repository: RedisSessionRepository;
+  let repository: FlatRepository;
 
   beforeAll(async () => {
     server = await startRedisServer();
     const address = { host: server.host, port: server.port };
     link = createSessionLink(resolveStoreOptions({ application: 'layout', redis: address }).redis);
     redis = new Redis(address);
-    repository = new RedisSessionRepository(link, layout, {
-      absoluteTimeoutMs: 10 * HOUR_MS,
-      userLimit: null,
-      tombstoneMs: 60_000,
-    });
+    repository = flat(
+      new RedisSessionRepository(link, layout, {
+        absoluteTimeoutMs: 10 * HOUR_MS,
+        userLimit: null,
+        tombstoneMs: 60_000,
+      }),
+    );
   });
   afterAll(async () => {
     redis.disconnect();

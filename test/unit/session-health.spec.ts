@@ -39,11 +39,11 @@ async function check({ status, inspect, count, options, terminus }: Scene) {
     status: () => ({ ...STATUS, ...status }),
     inspect: typeof inspect === 'function' ? inspect : () => Promise.resolve({ ...INSPECTION, ...inspect }),
   };
-  const repository: Partial<SessionRepository> = { count: count ?? (() => Promise.resolve(7)) };
+  const directory: Partial<SessionRepository['directory']> = { count: count ?? (() => Promise.resolve(7)) };
   const indicator = new SessionHealthIndicator(
     terminus ?? new HealthIndicatorService(),
     new session.MemoryStore(),
-    repository as SessionRepository,
+    { directory } as SessionRepository,
     link as SessionLink,
   );
   const result = await indicator.isHealthy('sessions', options);
