@@ -1,6 +1,6 @@
 export { SESSION_OPTIONS, SESSION_REDIS, SESSION_STORE } from './core/session.tokens.js';
 export type { SessionEvent, SessionEventListener } from './core/session-events.js';
-export type { SessionLinkInspection, SessionLinkStatus } from './core/session-link.js';
+export type { SessionLinkInspection, SessionLinkStatus, SessionSentinelInspection } from './core/session-link.js';
 export type { FailoverReport, SessionLinkEvents } from './core/session-link-events.js';
 export type { RedisSurveyOptions } from './core/redis-survey.js';
 export type { SessionFinding, SessionFindingSeverity } from './doctor/session-finding.js';

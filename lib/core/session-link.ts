@@ -42,6 +42,20 @@ export interface SessionLinkStatus {
   readonly lastFailover: FailoverReport | null;
 }
 
+/** What the Sentinels say to a health check. @public */
+export interface SessionSentinelInspection {
+  /** Sentinels that count in a majority: those that answer, and those that these list. */
+  readonly known: number;
+  /** Those of them that answer and know the group. */
+  readonly reachable: number;
+  /** Whether enough of them are there to agree on a failover, as `SENTINEL CKQUORUM` says; `null`: nobody says. */
+  readonly quorum: boolean | null;
+  /** Sentinels that answer, but do not know the group (`SENTINEL REMOVE`). */
+  readonly unaware: readonly string[];
+  /** Replicas that a Sentinel lists and that are not connected to the primary. */
+  readonly unconnected: readonly string[];
+}
+
 /** What a health check asks the nodes themselves. Fields the server does not tell are `null`. @public */
 export interface SessionLinkInspection {
   /** Round trip of the check on the connection the application uses, in milliseconds. */
@@ -51,7 +65,7 @@ export interface SessionLinkInspection {
   /** Replicas the primary knows, with how far they lag behind it. */
   readonly replicas: readonly { readonly address: string; readonly lagBytes: number; readonly online: boolean }[];
   /** Sentinel's side, or `null` when no Sentinel is in use. */
-  readonly sentinels: { readonly known: number; readonly reachable: number; readonly quorum: boolean | null } | null;
+  readonly sentinels: SessionSentinelInspection | null;
   /** `used_memory` in bytes, or `null`. */
   readonly usedMemoryBytes: number | null;
   /** `maxmemory` in bytes, or `null` when unlimited or unknown. */

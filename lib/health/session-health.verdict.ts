@@ -77,11 +77,22 @@ function impairments(
   } else if (inspection.sentinels?.reachable === 0) {
     reasons.push('No Sentinel is reachable.');
   }
+  reasons.push(...sentinelReasons(inspection.sentinels));
   const { usedMemoryBytes: used, maxMemoryBytes: max } = inspection;
   if (used !== null && max !== null && max > 0 && used >= max * options.memoryThreshold) {
     reasons.push(`Memory is ${Math.round((used / max) * 100)} % full.`);
   }
   return reasons;
+}
+
+/** Both go unnoticed until the Sentinels are needed. */
+function sentinelReasons(sentinels: SessionLinkInspection['sentinels']): string[] {
+  if (!sentinels) return [];
+  const { unaware, unconnected } = sentinels;
+  return [
+    ...(unaware.length > 0 ? [`${unaware.length} of the Sentinels that answer do not know the group.`] : []),
+    ...(unconnected.length > 0 ? ['Sentinel lists a replica that is not connected.'] : []),
+  ];
 }
 
 /** Never the text of a foreign error: servers put user names, commands and addresses with passwords into theirs. */

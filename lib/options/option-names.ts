@@ -71,7 +71,7 @@ export const REDIS_NAME_HINTS: Readonly<Record<string, string>> = {
   autoResendUnfulfilledCommands: 'operations are retried until `operationTimeoutMs`; leave it out',
   enableOfflineQueue: 'what waits is bounded by `maxWaitingCount` and `maxWaitingBytes`; leave it out',
   failoverDetector: 'a failover is always watched for; leave it out',
-  updateSentinels: 'Sentinels are always discovered; leave it out',
+  updateSentinels: 'say `discoverSentinels`',
   lazyConnect: 'the connection is opened at start-up; leave it out',
   role: 'sessions are read from the primary only; leave it out',
   readOnly: 'sessions are read from the primary only; leave it out',

@@ -59,6 +59,7 @@ export const sentinelSchema = z.strictObject({
     "an object { 'host:port': { host, port } } or a function that returns { host, port }",
     isNatMap,
   ).optional(),
+  discoverSentinels: flag().optional(),
   ...nodeSchema.shape,
   ...linkSchema.shape,
 });

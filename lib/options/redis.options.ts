@@ -85,6 +85,13 @@ export interface SentinelRedisOptions extends RedisNodeOptions, RedisLinkOptions
   readonly sentinelTLS?: ConnectionOptions | undefined;
   /** Addresses as Sentinel tells them, to addresses this process can reach: an object by `host:port`, or a function. */
   readonly natMap?: RedisOptions['natMap'] | undefined;
+  /**
+   * Whether Sentinels that others list are asked, and count, too. With `false` only those in `sentinels` count: then these must
+   * be all there are.
+   *
+   * @defaultValue true
+   */
+  readonly discoverSentinels?: boolean | undefined;
 }
 
 /** One Redis server at a fixed address. @public */
@@ -136,6 +143,7 @@ export type ResolvedRedisTopology =
       readonly sentinelPassword?: string | undefined;
       readonly sentinelTLS?: ConnectionOptions | undefined;
       readonly natMap?: RedisOptions['natMap'] | undefined;
+      readonly discoverSentinels: boolean;
       readonly node: RedisNodeOptions;
     }
   | {

@@ -29,7 +29,7 @@ const ROOT = 'redis';
 
 /** What tells the topologies apart: any of these names. The rest is standalone. */
 const MARKS = {
-  sentinel: ['sentinels', 'name', 'sentinelUsername', 'sentinelPassword', 'sentinelTLS', 'natMap'],
+  sentinel: ['sentinels', 'name', 'sentinelUsername', 'sentinelPassword', 'sentinelTLS', 'natMap', 'discoverSentinels'],
   cluster: ['cluster', 'clusterOptions', 'buckets'],
   client: ['client'],
 } as const;
@@ -120,11 +120,13 @@ const checks: Readonly<Record<Kind, (given: RedisInput, faults: OptionFaults) =>
     );
     refuseDoubles(sentinels, `${ROOT}.sentinels`, faults);
     const { name = '', sentinelUsername, sentinelPassword, sentinelTLS, natMap } = options;
+    const { discoverSentinels = DEFAULTS.discoverSentinels } = options;
     return {
       topology: {
         kind: 'sentinel',
         sentinels: Object.freeze(sentinels),
         name,
+        discoverSentinels,
         ...present({ sentinelUsername, sentinelPassword, sentinelTLS, natMap }),
         node: nodeOf(options),
       },

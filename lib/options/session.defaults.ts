@@ -48,6 +48,8 @@ export const SESSION_DEFAULTS = Object.freeze({
     port: 6379,
     /** redis.io, Sentinel's documentation. */
     sentinelPort: 26_379,
+    /** A Sentinel that replaces another one must be found without a restart. */
+    discoverSentinels: true,
     /** Longer than the failover of a Sentinel set with `down-after-milliseconds` of up to 5 s; shorter than a user's patience. */
     operationTimeoutMs: 10_000,
     /** Over a hundred times a slow answer within one site; so a frozen node costs a second. */

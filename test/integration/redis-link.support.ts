@@ -55,6 +55,7 @@ export function sentinelOptions(
       sentinelUsername,
       sentinelPassword,
       sentinelTLS,
+      discoverSentinels: true,
       node: { username, password, tls },
     },
   };

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { addressKey } from '../../lib/redis/connection/node-address.js';
+import { systemResolver } from '../../lib/redis/connection/host-names.js';
 import { SentinelWatch } from '../../lib/redis/sentinel/sentinel-watch.js';
 import type { SentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 import { startSentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
@@ -17,6 +18,8 @@ function open(topology: SentinelTopology, onChange: () => void): SentinelWatch {
       connection: { node: {}, connectTimeoutMs: 1_000, silenceTimeoutMs: 1_000 },
       subscriptionSilenceMs: 1_000,
       translate: (address) => address,
+      resolve: systemResolver(0),
+      isDiscovering: true,
     },
     onChange,
   );

@@ -58,6 +58,7 @@ describe('Redis by Sentinel', () => {
         sentinelPassword: 'q',
         sentinelTLS: { ca: 'sentinel' },
         natMap,
+        discoverSentinels: true,
         node: {
           username: 'app',
           password: 'p',

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { isProvenLone, type LoneEvidence } from '../../lib/redis/sentinel/lone-primary-proof.js';
 import type { NodeReport } from '../../lib/redis/connection/node-report.js';
 import type { SentinelView } from '../../lib/redis/sentinel/sentinel-view.js';
-import { newestView } from '../../lib/redis/sentinel/sentinel-watch.js';
 
 const PRIMARY = '10.0.0.1:6379';
 const REPLICA = '10.0.0.2:6379';
@@ -24,6 +23,9 @@ function view(overrides: Partial<SentinelView> = {}, primary = PRIMARY): Sentine
     sinceOkPingMs: 50,
     sentinelCount: 3,
     replicaCount: 1,
+    runId: null,
+    quorum: 2,
+    downAfterMs: 5000,
     askedAt: ASKED_AT,
     answeredAt: ASKED_AT + 1,
     ...overrides,
@@ -146,29 +148,5 @@ describe('the proof that a primary is alone', () => {
 
   it('holds for a primary that no replica is known of', () => {
     expect(isProvenLone(evidence({ missing: new Set(), reports: new Map() }))).toBe(true);
-  });
-});
-
-describe('the answer of the Sentinels that counts', () => {
-  it('is the one with the highest epoch, however few say so', () => {
-    const newer = view({ epoch: 4 }, REPLICA);
-    expect(newestView([view(), view(), newer], null, 3)).toBe(newer);
-  });
-
-  it('is what most say at the same epoch', () => {
-    const other = view({}, REPLICA);
-    expect(newestView([other, view(), view()], null, 3)?.name).toBe(PRIMARY);
-  });
-
-  it('is not given up for an older epoch, nor while nobody answers', () => {
-    const known = view({ epoch: 4 }, REPLICA);
-    expect(newestView([view(), view(), view()], known, 3)).toBe(known);
-    expect(newestView([], known, 3)).toBe(known);
-  });
-
-  it('is given up for an older epoch that a majority names when nobody has named it for long: an operator began anew', () => {
-    const known = view({ epoch: 4, answeredAt: ASKED_AT - 6000 }, REPLICA);
-    expect(newestView([view(), view()], known, 3)?.name).toBe(PRIMARY);
-    expect(newestView([view()], known, 3)).toBe(known);
   });
 });

@@ -1,7 +1,12 @@
 import { HealthIndicatorService } from '@nestjs/terminus';
 import session from 'express-session';
 import { describe, expect, it } from 'vitest';
-import type { SessionLink, SessionLinkInspection, SessionLinkStatus } from '../../lib/core/session-link.js';
+import type {
+  SessionLink,
+  SessionLinkInspection,
+  SessionLinkStatus,
+  SessionSentinelInspection,
+} from '../../lib/core/session-link.js';
 import { SessionConfigurationError } from '../../lib/errors/session-configuration.error.js';
 import { SessionUnavailableError } from '../../lib/errors/session-unavailable.error.js';
 import type { SessionHealthOptions } from '../../lib/health/index.js';
@@ -16,11 +21,15 @@ const STATUS: SessionLinkStatus = {
   lastFailover: null,
 };
 
+function sentinels(overrides: Partial<SessionSentinelInspection>): SessionSentinelInspection {
+  return { known: 3, reachable: 3, quorum: true, unaware: [], unconnected: [], ...overrides };
+}
+
 const INSPECTION: SessionLinkInspection = {
   roundTripMs: 0.5,
   role: 'master',
   replicas: [{ address: '10.0.0.2:6379', lagBytes: 0, online: true }],
-  sentinels: { known: 3, reachable: 3, quorum: true },
+  sentinels: sentinels({}),
   usedMemoryBytes: 50,
   maxMemoryBytes: 100,
 };
@@ -86,8 +95,18 @@ describe('a health check of sessions in Redis', () => {
       /No replica/,
     ],
     ['fewer replicas are online than wanted', { options: { minReplicasCount: 2 } }, /Only 1 of 2/],
-    ['the quorum is lost', { inspect: { sentinels: { known: 3, reachable: 1, quorum: false } } }, /cannot agree/],
-    ['no Sentinel answers', { inspect: { sentinels: { known: 3, reachable: 0, quorum: null } } }, /No Sentinel/],
+    ['the quorum is lost', { inspect: { sentinels: sentinels({ reachable: 1, quorum: false }) } }, /cannot agree/],
+    ['no Sentinel answers', { inspect: { sentinels: sentinels({ reachable: 0, quorum: null }) } }, /No Sentinel/],
+    [
+      'a Sentinel does not know the group',
+      { inspect: { sentinels: sentinels({ unaware: ['s1:26379'] }) } },
+      /1 of the Sentinels that answer do not know the group/,
+    ],
+    [
+      'a replica was retired without SENTINEL RESET',
+      { inspect: { sentinels: sentinels({ unconnected: ['10.0.0.3:6379'] }) } },
+      /Sentinel lists a replica that is not connected/,
+    ],
     ['memory is over the threshold', { options: { memoryThreshold: 0.5 } }, /50 % full/],
     ['the link acknowledges alone', { status: { state: 'degraded' } }, /primary alone/],
   ])('is degraded when %s', async (_when, scene, reason) => {
@@ -104,7 +123,7 @@ describe('a health check of sessions in Redis', () => {
     ],
     ['no replica is wanted', { inspect: { replicas: [] }, options: { minReplicasCount: 0 } }],
     ['memory has no limit', { inspect: { maxMemoryBytes: null } }],
-    ['one Sentinel of three is away', { inspect: { sentinels: { known: 3, reachable: 2, quorum: true } } }],
+    ['one Sentinel of three is away', { inspect: { sentinels: sentinels({ reachable: 2 }) } }],
     ['the server does not tell its role, and so no replicas', { inspect: { role: null, replicas: [] } }],
   ])('is up when %s', async (_when, scene) => {
     expect(await check(scene)).toMatchObject({ status: 'up', reasons: [] });

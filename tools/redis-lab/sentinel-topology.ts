@@ -38,6 +38,8 @@ export interface SentinelTopologyOptions {
   readonly replicaConfig?: readonly string[];
   /** Further lines for the Sentinels; `%name%` stands for the group. */
   readonly sentinelConfig?: readonly string[];
+  /** The name by which the Sentinels are given the first primary. @defaultValue its address */
+  readonly monitorHost?: string;
   /** Who may enter the data nodes; nobody else may. */
   readonly nodeAuth?: LabCredentials;
   /** Who may enter the Sentinels; nobody else may. */
@@ -158,7 +160,7 @@ class LabSentinelTopology implements SentinelTopology {
     const isAccepted = async (): Promise<boolean> => {
       // One answer about both: asked again after the switch, it would at once go back to a node that has not caught up.
       const { ip, port, flags } = toRecord(await sentinel.cli('SENTINEL', 'MASTER', this.name));
-      if (`${ip}:${port}` !== old.address) return true;
+      if (this.#addressOf([String(ip), String(port)]) !== old.address) return true;
       // On a busy machine a Sentinel gives up half-way (no fresh INFO of the replica); then it has to be asked again.
       if (!flags?.includes('failover_in_progress')) await sentinel.cli('SENTINEL', 'FAILOVER', this.name);
       return false;
@@ -218,7 +220,7 @@ class LabSentinelTopology implements SentinelTopology {
       index,
       sentinelAuth,
       [
-        `sentinel monitor ${name} ${primary.host} ${primary.port} ${quorum}`,
+        `sentinel monitor ${name} ${this.#options.monitorHost ?? primary.host} ${primary.port} ${quorum}`,
         `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
         `sentinel failover-timeout ${name} ${failoverTimeoutMs}`,
         ...(nodeAuth ? [`sentinel auth-pass ${name} ${nodeAuth.password}`] : []),
@@ -259,6 +261,13 @@ class LabSentinelTopology implements SentinelTopology {
     return servers.filter((server) => server.running && !server.frozen);
   }
 
+  /** A node may be named by `monitorHost`. */
+  #addressOf([host, port]: readonly [string, string]): string {
+    const isName = host === this.#options.monitorHost;
+    const node = isName ? this.nodes.find((candidate) => String(candidate.port) === port) : undefined;
+    return node?.address ?? `${host}:${port}`;
+  }
+
   async #agreedPrimary(): Promise<string | undefined> {
     const answers = await Promise.allSettled(
       this.#answering(this.sentinels).map((sentinel) => sentinel.cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.name)),
@@ -266,7 +275,10 @@ class LabSentinelTopology implements SentinelTopology {
     const votes = new Map<string, number>();
     for (const answer of answers) {
       if (answer.status !== 'fulfilled' || !Array.isArray(answer.value)) continue;
-      const address = answer.value.join(':');
+      const [host, port] = answer.value as [string, string];
+      const node =
+        host === this.#options.monitorHost && this.nodes.find((candidate) => String(candidate.port) === port);
+      const address = node ? node.address : `${host}:${port}`;
       votes.set(address, (votes.get(address) ?? 0) + 1);
     }
     const [winner] = [...votes].sort((a, b) => b[1] - a[1]);

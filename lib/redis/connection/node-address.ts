@@ -4,6 +4,8 @@ import type { RedisOptions } from 'ioredis';
 export interface NodeAddress {
   readonly host: string;
   readonly port: number;
+  /** The one of the host's addresses to connect to; certificates are checked against `host` all the same. */
+  readonly ip?: string | undefined;
   /** Path of a Unix socket; then host and port are not used. */
   readonly path?: string | undefined;
 }
@@ -11,6 +13,17 @@ export interface NodeAddress {
 /** `host:port`, or the path of the socket: names a node in events, reports and maps. @internal */
 export function addressKey(address: NodeAddress): string {
   return address.path ?? `${address.host}:${address.port}`;
+}
+
+/** `ip:port` of the one address that is connected to, where it was chosen; otherwise as `addressKey`. @internal */
+export function endpointKey(address: NodeAddress): string {
+  return address.ip === undefined ? addressKey(address) : `${address.ip}:${address.port}`;
+}
+
+/** Reads `host:port`; an IPv6 address may stand in it as it is. @internal */
+export function parseAddressKey(key: string): NodeAddress {
+  const at = key.lastIndexOf(':');
+  return { host: key.slice(0, at), port: Number(key.slice(at + 1)) };
 }
 
 /**

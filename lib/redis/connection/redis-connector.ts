@@ -47,7 +47,11 @@ export async function openSocket(
 ): Promise<ConnectedSocket> {
   const raw = connectTcp(
     address.path === undefined
-      ? { host: address.host, port: address.port, ...(options.family === undefined ? {} : { family: options.family }) }
+      ? {
+          host: address.ip ?? address.host,
+          port: address.port,
+          ...(options.family === undefined ? {} : { family: options.family }),
+        }
       : { path: address.path },
   );
   // TLS runs over a socket of ours, since only a plain TCP socket can be reset.

@@ -71,7 +71,7 @@ function addressOf(topology: Topology<'standalone' | 'sentinel'>): object {
     const { host, port, path } = topology;
     return { ...node, ...(path === undefined ? { host, port } : { path }) };
   }
-  const { sentinels, name, sentinelUsername, sentinelPassword, sentinelTLS, natMap } = topology;
+  const { sentinels, name, sentinelUsername, sentinelPassword, sentinelTLS, natMap, discoverSentinels } = topology;
   return {
     ...node,
     sentinels: sentinels.map(({ host, port }) => ({ host, port })),
@@ -80,6 +80,7 @@ function addressOf(topology: Topology<'standalone' | 'sentinel'>): object {
     sentinelPassword,
     sentinelTLS,
     natMap,
+    updateSentinels: discoverSentinels,
     enableTLSForSentinelMode: node.tls !== undefined,
   };
 }

@@ -1,5 +1,6 @@
 import type { SessionLink } from '../../core/session-link.js';
 import type { ResolvedRedisOptions } from '../../options/redis.options.js';
+import { systemResolver } from '../connection/host-names.js';
 import { translateAddress } from '../connection/node-address.js';
 import type { RedisConnectionOptions } from '../connection/redis-connection.js';
 import { FixedFinder } from '../primary/primary-finder.js';
@@ -70,6 +71,8 @@ function sentinelParts(options: ResolvedRedisOptions, topology: Topology<'sentin
   const finder = new SentinelFinder({
     seeds: sentinels,
     name,
+    isDiscovering: topology.discoverSentinels,
+    resolve: systemResolver(node.family),
     translate: (address) => translateAddress(address, natMap),
     data: connection,
     connection: {
@@ -91,10 +94,7 @@ function sentinelParts(options: ResolvedRedisOptions, topology: Topology<'sentin
     connection,
     maxProvisionalBytes: options.maxWaitingBytes,
     replication: replicationOf(options, new SentinelAuthority(finder)),
-    inspectSentinels: async () => {
-      const [views, quorum] = await Promise.all([finder.sentinels.askAll(), finder.sentinels.checkQuorum()]);
-      return { known: finder.sentinels.knownCount, reachable: views.length, quorum };
-    },
+    inspectSentinels: () => finder.survey(),
   };
 }
 

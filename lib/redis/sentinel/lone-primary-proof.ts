@@ -1,10 +1,11 @@
 import { addressKey } from '../connection/node-address.js';
-import { continuesHistory, type NodeReport } from '../connection/node-report.js';
+import { continuesHistory, type NodeReport, type ReplicaReport } from '../connection/node-report.js';
 import type { PrimaryNode } from '../primary/primary-node.js';
 import type { LoneClaim, ReplicaAuthority } from '../replication/replica-authority.js';
 import type { SentinelFinder } from './sentinel-finder.js';
-import type { SentinelReplica, SentinelView } from './sentinel-view.js';
+import { decidePromotable, type KnownReplica } from '../decisions/listed-replicas.js';
 import type { WatchPace } from '../primary/watch-pace.js';
+import type { SentinelView } from './sentinel-view.js';
 
 /**
  * By when every Sentinel has heard of a failover that was finished without it: they tell each other every two seconds.
@@ -77,7 +78,8 @@ function hasRival({ key, reports, replicationId }: LoneEvidence): boolean {
 
 interface RequiredReplicas {
   readonly node: PrimaryNode;
-  readonly replicas: ReadonlyMap<string, SentinelReplica>;
+  readonly replicas: ReadonlyMap<string, KnownReplica>;
+  readonly connected: readonly ReplicaReport[] | undefined;
   readonly primary: string | undefined;
   readonly names: ReadonlySet<string>;
 }
@@ -95,13 +97,21 @@ export class SentinelAuthority implements ReplicaAuthority {
 
   required(node: PrimaryNode): ReadonlySet<string> {
     const { replicas, best } = this.finder.sentinels;
+    const connected = node.report?.replicas;
     const known = this.#required;
-    if (known?.node === node && known.replicas === replicas && known.primary === best?.name) return known.names;
-    const names = new Set<string>();
-    for (const [key, replica] of replicas) if (key !== node.key && replica.priority !== 0) names.add(replica.name);
+    const isKnown = known?.node === node && known.replicas === replicas && known.connected === connected;
+    if (isKnown && known.primary === best?.name) return known.names;
+    const isNamed = best !== null && this.finder.isSameServer(best.name, node.key);
+    const own = [this.finder.named(node.key), ...(isNamed ? this.finder.primaryNames : [])];
+    const promotable = decidePromotable({
+      replicas,
+      primary: node.runId === null ? own : [...own, { ...this.finder.named(node.key), runId: node.runId }],
+      connected: (connected ?? []).map(({ address }) => this.finder.named(addressKey(address))),
+    });
+    const names = new Set(promotable.map(({ name }) => name));
     // A primary by hand: the one that Sentinel names is its replica now.
-    if (best && addressKey(best.primary) !== node.key) names.add(best.name);
-    this.#required = { node, replicas, primary: best?.name, names };
+    if (best && !isNamed) names.add(best.name);
+    this.#required = { node, replicas, connected, primary: best?.name, names };
     return names;
   }
 
@@ -115,9 +125,14 @@ export class SentinelAuthority implements ReplicaAuthority {
       replicationId: node.report?.replicationId ?? null,
       views,
       sentinelCount: knownCount,
-      reports: this.finder.reports,
+      reports: this.#otherReports(node),
       now: performance.now(),
     });
+  }
+
+  /** The primary itself may be known by a second name. */
+  #otherReports({ key }: PrimaryNode): ReadonlyMap<string, NodeReport | null> {
+    return new Map([...this.finder.reports].filter(([other]) => !this.finder.isSameServer(other, key)));
   }
 
   isElected({ key, choice }: PrimaryNode): boolean {

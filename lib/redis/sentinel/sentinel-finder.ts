@@ -1,10 +1,19 @@
-import { addressKey, type NodeAddress } from '../connection/node-address.js';
+import type { SessionSentinelInspection } from '../../core/session-link.js';
+import { addressKey, parseAddressKey, type NodeAddress } from '../connection/node-address.js';
 import { continuesHistory, type NodeReport } from '../connection/node-report.js';
+import type { RedisConnectionOptions } from '../connection/redis-connection.js';
+import {
+  decideLeaving,
+  decidePrimary,
+  isPrimary,
+  type NodeState,
+  type PrimaryChoiceView,
+} from '../decisions/primary-choice.js';
+import { decideServers, type ServerName } from '../decisions/servers.js';
 import { NodeWatch } from '../primary/node-watch.js';
 import type { PrimaryChoice, PrimaryFinder } from '../primary/primary-finder.js';
-import type { RedisConnectionOptions } from '../connection/redis-connection.js';
-import { SentinelWatch, type SentinelWatchOptions } from './sentinel-watch.js';
 import type { WatchPace } from '../primary/watch-pace.js';
+import { SentinelWatch, type SentinelWatchOptions } from './sentinel-watch.js';
 
 /** Settings of the finder. @internal */
 export interface SentinelFinderOptions extends SentinelWatchOptions {
@@ -13,15 +22,8 @@ export interface SentinelFinderOptions extends SentinelWatchOptions {
 }
 
 /**
- * Finds the primary from what the Sentinels say and from what the nodes say of themselves.
- *
- * @remarks
- * Sentinel's word is law: the node it names in its newest epoch is the primary once that node calls itself one. Three things
- * are known earlier than Sentinel announces them, and are followed:
- * - the named node says that it replicates another, and that one calls itself a primary (`FAILOVER`, `REPLICAOF` by hand);
- * - the named node does not answer, and another calls itself a primary *and proves that it continues its history*
- *   (a replica that Sentinel has promoted a moment ago; one that merely restarted cannot prove it);
- * - a Sentinel says that it is leading a failover, and another node proves the same.
+ * Finds the primary from what the Sentinels say and from what the nodes say of themselves; the rules are in
+ * `decidePrimary` and `decideLeaving`.
  *
  * @internal
  */
@@ -51,39 +53,28 @@ export class SentinelFinder implements PrimaryFinder {
         `No Sentinel names a primary "${this.options.name}": ${troubles.join('; ') || 'none has answered yet'}`,
       );
     if (this.#current) return undefined;
-    const report = this.#freshReport(best.primary);
-    const state = report
-      ? `calls itself ${report.role ?? 'nothing'}${report.isLoading ? ' and is loading' : ''}`
-      : 'does not answer';
-    return new Error(`The primary that Sentinel names, ${addressKey(best.primary)}, ${state}`);
+    const { outcome, reason } = decidePrimary(this.#view(this.#searchingSince));
+    return new Error(outcome === null ? `No primary "${this.options.name}": ${reason}` : `${outcome} is not open yet`);
   }
 
   choose(): PrimaryChoice | null {
-    const best = this.sentinels.best;
-    if (!best) return null;
-    const named = this.#freshReport(best.primary);
-    const promoted = this.#promoted(best.primary);
-    if (promoted && (!isPrimary(named) || this.sentinels.isFailoverInProgress)) return this.#choice(promoted);
-    if (isPrimary(named) || (named?.role === null && !named.isLoading)) return this.#choice(best.primary);
-    if (named?.role !== 'slave' || !named.primary) return null;
-    const followed = this.options.translate(named.primary);
-    return isPrimary(this.#freshReport(followed)) ? this.#choice(followed) : null;
+    const { outcome: key } = decidePrimary(this.#view(this.#searchingSince));
+    if (key === null) return null;
+    const { best } = this.sentinels;
+    const address = best && addressKey(best.primary) === key ? best.primary : this.#watches.get(key)?.address;
+    return address ? this.#choice(address) : null;
   }
 
   objection(current: PrimaryChoice): string | null {
-    const best = this.sentinels.best;
     const key = addressKey(current.address);
-    if (best && this.sentinels.generation > current.generation && addressKey(best.primary) !== key) {
-      return `Sentinel names ${addressKey(best.primary)} now`;
-    }
-    const report = this.#watches.get(key)?.report;
-    if (report?.role === 'slave' && report.askedAt >= this.#searchingSince) return 'it is a replica now';
-    const promoted =
-      this.sentinels.isFailoverInProgress &&
-      best &&
-      addressKey(best.primary) === key &&
-      this.#promoted(current.address);
-    return promoted ? `${addressKey(promoted)} is being promoted by Sentinel` : null;
+    const { best, generation } = this.sentinels;
+    const { outcome, reason } = decideLeaving({
+      ...this.#view(0),
+      current: key,
+      isCurrentFresh: (this.#watches.get(key)?.report?.askedAt ?? -Infinity) >= this.#searchingSince,
+      isNamedSince: generation > current.generation && best !== null && !this.isSameServer(best.name, key),
+    });
+    return outcome ? reason : null;
   }
 
   settle(current: PrimaryChoice): void {
@@ -114,14 +105,65 @@ export class SentinelFinder implements PrimaryFinder {
 
   /** `host:port` at which this process reaches the node that Sentinel and the nodes call `name`. */
   reachable(name: string): string {
-    const at = name.lastIndexOf(':');
-    return addressKey(this.options.translate({ host: name.slice(0, at), port: Number(name.slice(at + 1)) }));
+    return addressKey(this.options.translate(parseAddressKey(name)));
+  }
+
+  /** Whether two names, or a name and the address at which it is reached, mean one server. */
+  isSameServer(name: string, other: string): boolean {
+    if (name === other || this.reachable(name) === other) return true;
+    const names = [...this.sentinels.replicas.values(), ...this.primaryNames, this.named(name), this.named(other)];
+    return decideServers(names).get(name)?.has(other) ?? false;
+  }
+
+  /** The names of the primary that the Sentinels name, with its run id. */
+  get primaryNames(): readonly ServerName[] {
+    return this.sentinels.views.map(({ name, runId }) => ({ ...this.named(name), runId }));
+  }
+
+  /** A name, with the addresses that it leads to. */
+  named(name: string): ServerName {
+    return { name, runId: null, addresses: this.sentinels.addressesOf(name) };
+  }
+
+  /** Asks all Sentinels for a health check. */
+  async survey(): Promise<SessionSentinelInspection> {
+    const { sentinels } = this;
+    const [views, quorum] = await Promise.all([sentinels.askAll(), sentinels.checkQuorum()]);
+    return {
+      known: sentinels.knownCount,
+      reachable: views.length,
+      quorum,
+      unaware: sentinels.unaware,
+      unconnected: this.#unconnected(),
+    };
   }
 
   close(): void {
     this.#isClosed = true;
     this.sentinels.close();
     for (const watch of this.#watches.values()) watch.close();
+  }
+
+  /** What the nodes said since then, and what the Sentinels say. */
+  #view(sinceAt: number): PrimaryChoiceView {
+    const { best, views, isFailoverInProgress } = this.sentinels;
+    const nodes = [...this.#watches].flatMap(([key, { report }]) =>
+      report && report.askedAt >= sinceAt ? [[key, this.#state(report)] as const] : [],
+    );
+    return {
+      named: best && addressKey(best.primary),
+      claimed: new Set(
+        views.filter(({ epoch }) => epoch >= (best?.epoch ?? 0)).map(({ primary }) => addressKey(primary)),
+      ),
+      isFailoverInProgress,
+      nodes: new Map(nodes),
+      replicationId: this.#replicationId,
+    };
+  }
+
+  #state({ role, isLoading, primary, formerReplicationId }: NodeReport): NodeState {
+    const followed = primary && addressKey(this.options.translate(primary));
+    return { role, isLoading, primary: followed, formerReplicationId };
   }
 
   #choice(address: NodeAddress): PrimaryChoice {
@@ -132,18 +174,13 @@ export class SentinelFinder implements PrimaryFinder {
     return { address, generation: this.sentinels.generation, isPromoted };
   }
 
-  #freshReport(address: NodeAddress): NodeReport | null {
-    const report = this.#watches.get(addressKey(address))?.report;
-    return report && report.askedAt >= this.#searchingSince ? report : null;
-  }
-
-  /** A node other than the one given that calls itself a primary and continues the last primary's history. */
-  #promoted(other: NodeAddress): NodeAddress | null {
-    for (const [key, { address, report }] of this.#watches) {
-      if (key !== addressKey(other) && isPrimary(report) && continuesHistory(report, this.#replicationId))
-        return address;
-    }
-    return null;
+  #unconnected(): readonly string[] {
+    const report = this.#current && this.#watches.get(addressKey(this.#current.address))?.report;
+    if (report?.role !== 'master') return [];
+    const connected = report.replicas.map(({ address }) => this.named(addressKey(address)));
+    const servers = decideServers([...connected, ...this.primaryNames, ...this.sentinels.replicas.values()]);
+    const present = new Set([...connected, ...this.primaryNames].flatMap(({ name }) => [...(servers.get(name) ?? [])]));
+    return [...this.sentinels.replicas.keys()].filter((name) => !present.has(name));
   }
 
   #update(): void {
@@ -161,14 +198,18 @@ export class SentinelFinder implements PrimaryFinder {
     for (const watch of this.#watches.values()) watch.pace = this.sentinels.pace;
   }
 
-  /** One watch for every node that anybody names; those that nobody names and that do not answer are let go. */
+  /** One watch for every node that can be relied on to be one; those that nobody names and that do not answer are let go. */
   #watchNodes(): void {
     const named = new Map<string, NodeAddress>();
     const name = (address: NodeAddress): void => void named.set(addressKey(address), address);
-    const best = this.sentinels.best;
+    const { best, replicas, views } = this.sentinels;
     if (best) name(best.primary);
     if (this.#current) name(this.#current.address);
-    for (const replica of this.sentinels.replicas.values()) name(replica.address);
+    // The password goes to nobody whom one Sentinel alone names.
+    const listed = [...replicas.keys()].map((replica) => this.options.translate(parseAddressKey(replica)));
+    for (const address of [...listed, ...views.map(({ primary }) => primary)]) {
+      if (this.#watches.has(addressKey(address)) || this.sentinels.isCredible(address)) name(address);
+    }
     for (const { report } of this.#watches.values()) if (report?.primary) name(this.options.translate(report.primary));
     const onReport = (): void => {
       this.#update();
@@ -184,8 +225,4 @@ export class SentinelFinder implements PrimaryFinder {
       this.#watches.delete(key);
     }
   }
-}
-
-function isPrimary(report: NodeReport | null): boolean {
-  return report?.role === 'master' && !report.isLoading;
 }

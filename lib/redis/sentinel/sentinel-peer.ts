@@ -1,12 +1,13 @@
 import { ConnectionLostError, isReplyError } from '../connection/connection-lost.error.js';
-import { addressKey, type NodeAddress } from '../connection/node-address.js';
+import { endpointKey, type NodeAddress } from '../connection/node-address.js';
 import { RedisConnection, type RedisConnectionOptions } from '../connection/redis-connection.js';
 import {
+  NOTHING_TOLD,
   parseAddressView,
   parseReplicas,
   parseSentinels,
   parseView,
-  type SentinelReplica,
+  type SentinelInventory,
   type SentinelView,
 } from './sentinel-view.js';
 import type { WatchPace, WatchPeriods } from '../primary/watch-pace.js';
@@ -50,15 +51,16 @@ export interface SentinelPeerListener {
  * @internal
  */
 export class SentinelPeer {
+  /** `ip:port` or `host:port` that is connected to. */
   readonly key: string;
   #connection: RedisConnection | null = null;
   #subscription: RedisConnection | null = null;
   #view: SentinelView | null = null;
-  #replicas: readonly SentinelReplica[] = [];
-  #others: ReturnType<typeof parseSentinels> = [];
-  #id: string | null = null;
-  /** What its lists of replicas and Sentinels belong to. */
+  #inventory: SentinelInventory = NOTHING_TOLD;
+  /** What its lists of replicas and Sentinels belong to; `null`: they are to be asked for again. */
   #inventorySubject: string | null = null;
+  #isAsked = false;
+  #isUnaware = false;
   #trouble: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #subscriptionTimer: NodeJS.Timeout | undefined;
@@ -72,14 +74,25 @@ export class SentinelPeer {
     private readonly options: SentinelPeerOptions,
     private readonly listener: SentinelPeerListener,
   ) {
-    this.key = addressKey(address);
+    this.key = endpointKey(address);
     this.#schedule(0);
     void this.#subscribe();
   }
 
-  /** The id that the Sentinel has given itself: the same one may be known by two addresses. `null`: it does not tell. */
-  get id(): string | null {
-    return this.#id;
+  /** For an operator: as it was named, with the address where that was looked up. */
+  get name(): string {
+    const { host, port, ip } = this.address;
+    return ip === undefined ? this.key : `${host}:${port} (${ip})`;
+  }
+
+  /** Whether it has answered, or failed to, at least once. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** Whether it answers, but does not know the group. */
+  get isUnaware(): boolean {
+    return this.#isUnaware;
   }
 
   /** Why it gives no answer, or `null`. */
@@ -92,12 +105,9 @@ export class SentinelPeer {
     return this.#view;
   }
 
-  get replicas(): readonly SentinelReplica[] {
-    return this.#replicas;
-  }
-
-  get others(): ReturnType<typeof parseSentinels> {
-    return this.#others;
+  /** What it lists, as far as it has told since it answers; its id is kept. */
+  get inventory(): SentinelInventory {
+    return this.#inventory;
   }
 
   set pace(pace: WatchPace) {
@@ -118,6 +128,7 @@ export class SentinelPeer {
       if (view && subjectOf(view) !== this.#inventorySubject) view = await this.#askEverything(connection);
       this.#accept(view);
     } catch (error) {
+      this.#isUnaware = false;
       this.#trouble = error instanceof ConnectionLostError ? error.reason : (error as Error).message;
       this.#connection?.destroy('the Sentinel did not answer');
       this.#connection = null;
@@ -162,19 +173,27 @@ export class SentinelPeer {
 
   /** In one turn, so that both answers are of the same moment. */
   async #askEverything(connection: RedisConnection): Promise<SentinelView | null> {
-    const [view] = await Promise.all([this.#askView(connection), this.#askInventory(connection)]);
-    this.#inventorySubject = view && subjectOf(view);
+    const [view, inventory] = await Promise.all([this.#askView(connection), this.#askInventory(connection)]);
+    // Without an answer of the primary to its `INFO` a Sentinel knows of no replica, which does not mean that there is none.
+    const isEmpty = view?.runId === null && inventory.replicas?.length === 0;
+    this.#inventory = view
+      ? { ...inventory, ...(isEmpty && { replicas: null }) }
+      : { ...NOTHING_TOLD, id: inventory.id };
+    const isComplete = !isEmpty && (inventory.replicas ?? []).every(({ runId }) => runId !== null);
+    this.#inventorySubject = view && isComplete ? subjectOf(view) : null;
     return view;
   }
 
   async #askView(connection: RedisConnection): Promise<SentinelView | null> {
     const askedAt = performance.now();
     const { name } = this.options;
+    this.#isUnaware = false;
     try {
       return parseView(await connection.call('sentinel', 'MASTER', name), askedAt, performance.now());
     } catch (error) {
       if (!isReplyError(error)) throw error;
       this.#trouble = error.message;
+      this.#isUnaware = error.message.includes('No such master');
       if (!error.message.startsWith('NOPERM')) return null;
       const reply = await connection.call('sentinel', 'GET-MASTER-ADDR-BY-NAME', name);
       return parseAddressView(reply, askedAt, performance.now());
@@ -182,7 +201,7 @@ export class SentinelPeer {
   }
 
   /** Replicas, other Sentinels and the own id; whatever may not be asked for stays unknown. */
-  async #askInventory(connection: RedisConnection): Promise<void> {
+  async #askInventory(connection: RedisConnection): Promise<SentinelInventory> {
     const { name } = this.options;
     const ask = async (...args: string[]): Promise<unknown> => {
       try {
@@ -194,13 +213,16 @@ export class SentinelPeer {
     };
     const [replicas, sentinels, id] = await Promise.all([ask('REPLICAS', name), ask('SENTINELS', name), ask('MYID')]);
     // `SLAVES` is the older name, which an ACL may allow instead.
-    this.#replicas = parseReplicas(replicas ?? (await ask('SLAVES', name)));
-    this.#others = parseSentinels(sentinels);
-    this.#id = typeof id === 'string' ? id : null;
+    return {
+      replicas: parseReplicas(replicas ?? (await ask('SLAVES', name))),
+      others: parseSentinels(sentinels),
+      id: typeof id === 'string' ? id : null,
+    };
   }
 
   #accept(view: SentinelView | null): void {
     this.#view = view;
+    this.#isAsked = true;
     if (!this.#isClosed) this.listener.onAnswer(this);
   }
 
@@ -241,8 +263,8 @@ export class SentinelPeer {
 }
 
 /** What the lists of other nodes are a part of: with any of it they may have changed. */
-function subjectOf({ name, epoch, replicaCount, sentinelCount }: SentinelView): string {
-  return [name, epoch, replicaCount, sentinelCount].join(' ');
+function subjectOf({ name, epoch, replicaCount, sentinelCount, runId }: SentinelView): string {
+  return [name, epoch, replicaCount, sentinelCount, runId].join(' ');
 }
 
 /** Whether a message of a Sentinel is about our primary: `<name> …`, `master <name> …` or `slave … @ <name> …`. */

@@ -16,6 +16,12 @@ export interface SentinelView {
   readonly sentinelCount: number;
   /** Replicas that it lists, those that are down included; 0 when it may not tell. */
   readonly replicaCount: number;
+  /** Run id of the primary; `null` until the primary has answered its `INFO`, since it was named or the list was reset. */
+  readonly runId: string | null;
+  /** How many Sentinels must find the primary down before one of them may act; `null` when it may not tell. */
+  readonly quorum: number | null;
+  /** How long the primary must be silent before it counts as down; `null` when it may not tell. @unit milliseconds */
+  readonly downAfterMs: number | null;
   /** When it was asked and when it had answered, on the clock of `performance.now()`. */
   readonly askedAt: number;
   readonly answeredAt: number;
@@ -28,9 +34,24 @@ export interface SentinelReplica {
   /** `host:port` as Sentinel and the nodes name it. */
   readonly name: string;
   readonly flags: ReadonlySet<string>;
-  /** 0: never promoted. */
-  readonly priority: number;
+  /** Run id of its process; `null` until it has answered this Sentinel's `INFO`. */
+  readonly runId: string | null;
+  /** 0: never promoted; `null` until it has answered this Sentinel's `INFO`: until then Sentinel says 100 of every replica. */
+  readonly priority: number | null;
 }
+
+/** What one Sentinel lists. @internal */
+export interface SentinelInventory {
+  /** `null`: it may not tell, or does not know yet. */
+  readonly replicas: readonly SentinelReplica[] | null;
+  /** `null`: it may not tell. */
+  readonly others: readonly { readonly address: NodeAddress; readonly id: string }[] | null;
+  /** The id that it has given itself: the same Sentinel may be known by two addresses. */
+  readonly id: string | null;
+}
+
+/** The inventory of a Sentinel that has told nothing. @internal */
+export const NOTHING_TOLD: SentinelInventory = { replicas: null, others: null, id: null };
 
 type Fields = ReadonlyMap<string, string>;
 
@@ -45,15 +66,17 @@ export function parseView(reply: unknown, askedAt: number, answeredAt: number): 
   const fields = fieldsOf(reply);
   const primary = addressOf(fields);
   if (!primary) return null;
-  const sinceOkPing = fields.get('last-ok-ping-reply');
   return {
     primary,
     name: addressKey(primary),
     epoch: Number(fields.get('config-epoch') ?? -1),
     flags: flagsOf(fields),
-    sinceOkPingMs: sinceOkPing === undefined ? null : Number(sinceOkPing),
+    sinceOkPingMs: numberOf(fields.get('last-ok-ping-reply')),
     sentinelCount: Number(fields.get('num-other-sentinels') ?? 0) + 1,
     replicaCount: Number(fields.get('num-slaves') ?? 0),
+    runId: fields.get('runid') || null,
+    quorum: numberOf(fields.get('quorum')),
+    downAfterMs: numberOf(fields.get('down-after-milliseconds')),
     askedAt,
     answeredAt,
   };
@@ -72,33 +95,31 @@ export function parseAddressView(reply: unknown, askedAt: number, answeredAt: nu
     sinceOkPingMs: null,
     sentinelCount: 1,
     replicaCount: 0,
+    runId: null,
+    quorum: null,
+    downAfterMs: null,
     askedAt,
     answeredAt,
   };
 }
 
-/** Reads the reply to `SENTINEL REPLICAS`. @internal */
-export function parseReplicas(reply: unknown): readonly SentinelReplica[] {
-  const rows = Array.isArray(reply) ? (reply as unknown[]) : [];
-  return rows.flatMap((row) => {
+/** Reads the reply to `SENTINEL REPLICAS`; `null` where it was refused. @internal */
+export function parseReplicas(reply: unknown): SentinelInventory['replicas'] {
+  if (!Array.isArray(reply)) return null;
+  return (reply as unknown[]).flatMap((row) => {
     const fields = fieldsOf(row);
     const address = addressOf(fields);
     if (!address) return [];
-    return [
-      {
-        address,
-        name: addressKey(address),
-        flags: flagsOf(fields),
-        priority: Number(fields.get('slave-priority') ?? 100),
-      },
-    ];
+    const runId = fields.get('runid') || null;
+    const priority = runId === null ? null : Number(fields.get('slave-priority') ?? 100);
+    return [{ address, name: addressKey(address), flags: flagsOf(fields), runId, priority }];
   });
 }
 
-/** Reads the reply to `SENTINEL SENTINELS`: the other Sentinels, with the id each has given itself. @internal */
-export function parseSentinels(reply: unknown): readonly { readonly address: NodeAddress; readonly id: string }[] {
-  const rows = Array.isArray(reply) ? (reply as unknown[]) : [];
-  return rows.flatMap((row) => {
+/** Reads the reply to `SENTINEL SENTINELS`: the other Sentinels, with the id each has given itself; `null` where it was refused. @internal */
+export function parseSentinels(reply: unknown): SentinelInventory['others'] {
+  if (!Array.isArray(reply)) return null;
+  return (reply as unknown[]).flatMap((row) => {
     const fields = fieldsOf(row);
     const address = addressOf(fields);
     return address ? [{ address, id: fields.get('runid') ?? '' }] : [];
@@ -109,6 +130,10 @@ function addressOf(fields: Fields): NodeAddress | null {
   const host = fields.get('ip');
   const port = Number(fields.get('port'));
   return host && port > 0 ? { host, port } : null;
+}
+
+function numberOf(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text);
 }
 
 function flagsOf(fields: Fields): ReadonlySet<string> {

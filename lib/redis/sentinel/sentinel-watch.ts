@@ -1,58 +1,64 @@
-import { addressKey, type NodeAddress } from '../connection/node-address.js';
-import { SentinelPeer, type SentinelPeerListener, type SentinelPeerOptions } from './sentinel-peer.js';
-import type { SentinelReplica, SentinelView } from './sentinel-view.js';
+import { HostNames, type ResolveHost } from '../connection/host-names.js';
+import { addressKey, parseAddressKey, type NodeAddress } from '../connection/node-address.js';
+import { decideListedReplicas, type KnownReplica } from '../decisions/listed-replicas.js';
+import { decideNamedPrimary, isCredible } from '../decisions/named-primary.js';
 import type { WatchPace } from '../primary/watch-pace.js';
+import { SentinelRoster, type SentinelRosterOptions } from './sentinel-roster.js';
+import type { SentinelView } from './sentinel-view.js';
 
 /** How long after a sign of a failover everything is looked at more often. @unit milliseconds */
 const ALERT_AFTER_SIGN_MS = 3000;
 
-/** How long nobody must have named an epoch before a majority for an older one counts. @unit milliseconds */
-const RESET_AFTER_MS = 5000;
-
 /** Settings of a watch. @internal */
-export interface SentinelWatchOptions extends SentinelPeerOptions {
-  readonly seeds: readonly NodeAddress[];
-  /** Makes a told address one that this process can reach. */
-  readonly translate: (address: NodeAddress) => NodeAddress;
+export interface SentinelWatchOptions extends SentinelRosterOptions {
+  readonly resolve: ResolveHost;
+}
+
+/** The primary that the Sentinels name. @internal */
+export interface NamedPrimary {
+  /** Where this process reaches it. */
+  readonly primary: NodeAddress;
+  /** `host:port` as Sentinel and the nodes name it. */
+  readonly name: string;
+  readonly epoch: number;
 }
 
 /**
- * All Sentinels of one group, asked in parallel. Seeds are kept for ever, by host name, so that a Sentinel may come back with
- * another address; others are found through those that answer.
+ * All Sentinels of one group, asked in parallel, and what follows from their answers. Seeds are kept for ever, by host name, so
+ * that a Sentinel may come back with another address; others are found through those that answer.
  *
  * @internal
  */
 export class SentinelWatch {
-  readonly #peers = new Map<string, SentinelPeer>();
-  readonly #seedKeys: ReadonlySet<string>;
-  readonly #listener: SentinelPeerListener;
+  readonly #names: HostNames;
+  readonly #roster: SentinelRoster;
   #views: readonly SentinelView[] = [];
-  #replicas: ReadonlyMap<string, SentinelReplica> = new Map();
-  #best: SentinelView | null = null;
+  #replicas: ReadonlyMap<string, KnownReplica> = new Map();
+  #best: NamedPrimary | null = null;
   #generation = 0;
   #pace: WatchPace = 'alert';
   #signTimer: NodeJS.Timeout | undefined;
-  #isClosed = false;
 
   constructor(
     private readonly options: SentinelWatchOptions,
     private readonly onChange: () => void,
   ) {
-    this.#seedKeys = new Set(options.seeds.map(addressKey));
-    this.#listener = {
-      onAnswer: (peer) => {
-        this.#learnFrom(peer);
-        this.onChange();
+    this.#names = new HostNames(options.resolve, () => {
+      this.#update();
+    });
+    this.#names.want(options.seeds.map(({ host }) => host));
+    this.#roster = new SentinelRoster(options, this.#names, {
+      onAnswer: () => {
+        this.#update();
       },
       onSign: () => {
         this.#heed();
       },
-    };
-    for (const seed of options.seeds) this.#add(seed);
+    });
   }
 
-  /** What counts now: see {@link newestView}; kept while no Sentinel answers. */
-  get best(): SentinelView | null {
+  /** The primary that counts now; kept while no majority names another one. */
+  get best(): NamedPrimary | null {
     return this.#best;
   }
 
@@ -61,19 +67,27 @@ export class SentinelWatch {
     return this.#generation;
   }
 
-  /** What the Sentinels that answer say now. */
+  /** What those that count say now, as far as the node that they name is one that others know as well. */
   get views(): readonly SentinelView[] {
     return this.#views;
   }
 
-  /** Replicas as any Sentinel that answers lists them, by the address they can be reached at; kept while none answers. */
-  get replicas(): ReadonlyMap<string, SentinelReplica> {
+  /** Replicas as any of these Sentinels lists them, by name; kept while none has a list. */
+  get replicas(): ReadonlyMap<string, KnownReplica> {
     return this.#replicas;
   }
 
-  /** Sentinels there are, as far as anybody has said; a majority is more than half of them. */
+  /** Sentinels that count; a majority is more than half of them. */
   get knownCount(): number {
-    return Math.max(this.#distinctPeers().length, ...this.views.map((view) => view.sentinelCount));
+    const counts = this.#roster.members
+      .filter(({ inventory }) => this.options.isDiscovering && inventory.others === null)
+      .map(({ view }) => view?.sentinelCount ?? 0);
+    return Math.max(this.#roster.electorate.length, ...counts);
+  }
+
+  /** Sentinels that answer, but do not know the group, by name. */
+  get unaware(): readonly string[] {
+    return this.#roster.peers.flatMap(({ isUnaware, name }) => (isUnaware ? [name] : []));
   }
 
   /** Whether a failover is going on, as far as a Sentinel says. Only the one that leads it knows. */
@@ -88,139 +102,90 @@ export class SentinelWatch {
 
   set pace(pace: WatchPace) {
     this.#pace = pace;
-    this.#spreadPace();
+    this.#roster.pace = this.pace;
   }
 
   /** What is wrong with the Sentinels that do not answer as they should. */
   get troubles(): readonly string[] {
-    return [...this.#peers.values()].flatMap((peer) => (peer.trouble === null ? [] : [`${peer.key}: ${peer.trouble}`]));
+    return this.#roster.troubles;
+  }
+
+  /** `ip:port` that a name leads to; empty while unknown. */
+  addressesOf(name: string): readonly string[] {
+    const { host, port } = parseAddressKey(name);
+    return this.#names.addressesOf(host).map((ip) => `${ip}:${port}`);
+  }
+
+  /** Whether a node is one that may be connected to. */
+  isCredible(address: NodeAddress): boolean {
+    return isCredible(addressKey(address), this.#roster.electorate);
   }
 
   /** Asks all Sentinels at the same time; resolves with what those say that answered in time. */
   async askAll(): Promise<readonly SentinelView[]> {
-    await Promise.all(this.#distinctPeers().map((peer) => peer.ask()));
+    await Promise.all(this.#roster.peers.map((peer) => peer.ask()));
     return this.views;
   }
 
   /** Whether a majority could start a failover: what any Sentinel that answers says. `null`: none does. */
   async checkQuorum(): Promise<boolean | null> {
-    const answers = await Promise.all(this.#distinctPeers().map((peer) => peer.checkQuorum()));
-    const known = answers.filter((answer) => answer !== null);
+    const answers = await Promise.all(
+      this.#roster.peers.map(async (peer) => ({ peer, hasQuorum: await peer.checkQuorum() })),
+    );
+    const { members } = this.#roster;
+    const known = answers.flatMap(({ peer, hasQuorum }) =>
+      hasQuorum !== null && members.includes(peer) ? [hasQuorum] : [],
+    );
     return known.length === 0 ? null : known.some(Boolean);
   }
 
   close(): void {
-    this.#isClosed = true;
     clearTimeout(this.#signTimer);
-    for (const peer of this.#peers.values()) peer.close();
+    this.#roster.close();
+    this.#names.close();
   }
 
-  #add(address: NodeAddress): void {
-    const key = addressKey(address);
-    if (this.#isClosed || this.#peers.has(key)) return;
-    const peer = new SentinelPeer(address, this.options, this.#listener);
-    peer.pace = this.pace;
-    this.#peers.set(key, peer);
-  }
-
-  /** One peer for each Sentinel: a seed's host name and a discovered address may mean the same one. */
-  #distinctPeers(): readonly SentinelPeer[] {
-    const ids = new Set<string>();
-    const answeringFirst = [...this.#peers.values()].sort((a, b) => Number(b.view !== null) - Number(a.view !== null));
-    return answeringFirst.filter((peer) => {
-      if (peer.id === null) return true;
-      if (ids.has(peer.id)) return false;
-      ids.add(peer.id);
-      return true;
+  /** Every operation asks for what follows from the answers: so it is put together once for every answer. */
+  #update(): void {
+    this.#roster.update();
+    const told = this.#roster.members.flatMap(({ view, inventory }) => {
+      const primary = view && this.options.translate(view.primary);
+      return primary && this.isCredible(primary) ? [{ view: { ...view, primary }, inventory }] : [];
     });
-  }
-
-  #learnFrom(peer: SentinelPeer): void {
-    this.#collect();
+    this.#views = told.map(({ view }) => view);
+    this.#replicas = decideListedReplicas({
+      lists: told.map(({ inventory }) => inventory.replicas),
+      known: this.#replicas,
+      addressesOf: (name) => this.addressesOf(name),
+    }).outcome;
+    this.#names.want([...this.options.seeds.map(({ host }) => host), ...this.#namedHosts()]);
     this.#weigh();
-    if (!peer.view) return;
-    const knownIds = new Set([...this.#peers.values()].map((known) => known.id));
-    for (const other of peer.others) {
-      if (other.id === '' || !knownIds.has(other.id)) this.#add(this.options.translate(other.address));
-    }
-    this.#forgetDeparted();
+    this.onChange();
   }
 
-  /** Every operation asks for these: so they are put together once for every answer. */
-  #collect(): void {
-    const peers = this.#distinctPeers();
-    this.#views = peers.flatMap(({ view }) =>
-      view ? [{ ...view, primary: this.options.translate(view.primary) }] : [],
-    );
-    const answering = peers.filter((peer) => peer.view);
-    const listed = (answering.length > 0 ? answering : peers).flatMap((peer) => peer.replicas);
-    this.#replicas = new Map(
-      listed.map((replica) => {
-        const address = this.options.translate(replica.address);
-        return [addressKey(address), { ...replica, address }];
-      }),
-    );
+  #namedHosts(): readonly string[] {
+    return [...this.#replicas.keys(), ...this.#views.map(({ name }) => name)].map((name) => parseAddressKey(name).host);
   }
 
   #weigh(): void {
-    const best = newestView(this.views, this.#best, this.knownCount);
-    if (!best) return;
+    const { electorate, isEveryoneAsked } = this.#roster;
+    const known = this.#best && { primary: addressKey(this.#best.primary), epoch: this.#best.epoch };
+    const claim = decideNamedPrimary({ electorate, known, isEveryoneAsked }).outcome;
+    const view = claim && this.#views.find(({ primary }) => addressKey(primary) === claim.primary);
+    if (!view || (claim.primary === known?.primary && claim.epoch === known.epoch)) return;
     // The leader of a failover raises the epoch of the old primary before it names the new one.
-    if (!this.#best || addressKey(this.#best.primary) !== addressKey(best.primary)) this.#generation++;
-    this.#best = best;
-  }
-
-  /** Drops discovered Sentinels that do not answer and that nobody lists any more. */
-  #forgetDeparted(): void {
-    const listed = new Set(
-      [...this.#peers.values()].flatMap((peer) =>
-        peer.others.map((other) => addressKey(this.options.translate(other.address))),
-      ),
-    );
-    for (const [key, peer] of this.#peers) {
-      if (this.#seedKeys.has(key) || peer.view || listed.has(key)) continue;
-      peer.close();
-      this.#peers.delete(key);
-    }
+    if (claim.primary !== known?.primary) this.#generation++;
+    this.#best = { primary: view.primary, name: view.name, epoch: claim.epoch };
   }
 
   #heed(): void {
     clearTimeout(this.#signTimer);
     this.#signTimer = setTimeout(() => {
       this.#signTimer = undefined;
-      this.#spreadPace();
+      this.#roster.pace = this.pace;
       this.onChange();
     }, ALERT_AFTER_SIGN_MS);
-    this.#spreadPace();
+    this.#roster.pace = this.pace;
     this.onChange();
   }
-
-  #spreadPace(): void {
-    for (const peer of this.#peers.values()) peer.pace = this.pace;
-  }
-}
-
-/**
- * Which answer counts: the highest epoch wins, and of equal epochs what most Sentinels say. An epoch that was seen once is
- * not given up for a lower one, which a Sentinel that has not heard of it yet may still name, unless nobody names it any more
- * and a majority names the other: then an operator has set the group up anew.
- *
- * @internal
- */
-export function newestView(
-  views: readonly SentinelView[],
-  known: SentinelView | null,
-  knownCount: number,
-): SentinelView | null {
-  const votes = new Map<string, { readonly view: SentinelView; count: number }>();
-  for (const view of views) {
-    const key = `${view.epoch} ${addressKey(view.primary)}`;
-    const vote = votes.get(key);
-    if (vote) vote.count++;
-    else votes.set(key, { view, count: 1 });
-  }
-  const [newest] = [...votes.values()].sort((a, b) => b.view.epoch - a.view.epoch || b.count - a.count);
-  if (!newest || !known) return newest?.view ?? known;
-  const isReset = newest.count * 2 > knownCount && newest.view.answeredAt - known.answeredAt > RESET_AFTER_MS;
-  return newest.view.epoch >= known.epoch || isReset ? newest.view : known;
 }
