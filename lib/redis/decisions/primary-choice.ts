@@ -102,7 +102,7 @@ export function isPrimary(state: Pick<NodeState, 'role' | 'isLoading'> | null): 
 function promotedNode(other: string, { nodes, replicationId }: PrimaryChoiceView): string | null {
   if (replicationId === null) return null;
   for (const [key, state] of nodes) {
-    if (key !== other && isPrimary(state) && state?.formerReplicationId === replicationId) return key;
+    if (key !== other && isPrimary(state) && state.formerReplicationId === replicationId) return key;
   }
   return null;
 }

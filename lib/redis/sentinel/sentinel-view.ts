@@ -74,7 +74,7 @@ export function parseView(reply: unknown, askedAt: number, answeredAt: number): 
     sinceOkPingMs: numberOf(fields.get('last-ok-ping-reply')),
     sentinelCount: Number(fields.get('num-other-sentinels') ?? 0) + 1,
     replicaCount: Number(fields.get('num-slaves') ?? 0),
-    runId: fields.get('runid') || null,
+    runId: runIdOf(fields),
     quorum: numberOf(fields.get('quorum')),
     downAfterMs: numberOf(fields.get('down-after-milliseconds')),
     askedAt,
@@ -110,7 +110,7 @@ export function parseReplicas(reply: unknown): SentinelInventory['replicas'] {
     const fields = fieldsOf(row);
     const address = addressOf(fields);
     if (!address) return [];
-    const runId = fields.get('runid') || null;
+    const runId = runIdOf(fields);
     const priority = runId === null ? null : Number(fields.get('slave-priority') ?? 100);
     return [{ address, name: addressKey(address), flags: flagsOf(fields), runId, priority }];
   });
@@ -130,6 +130,12 @@ function addressOf(fields: Fields): NodeAddress | null {
   const host = fields.get('ip');
   const port = Number(fields.get('port'));
   return host && port > 0 ? { host, port } : null;
+}
+
+/** Empty until the server has answered an `INFO`. */
+function runIdOf(fields: Fields): string | null {
+  const runId = fields.get('runid');
+  return runId === undefined || runId === '' ? null : runId;
 }
 
 function numberOf(text: string | undefined): number | null {
