@@ -5,6 +5,15 @@ export const checkVisibility: DoctorCheck = ({ survey }) => {
   const blind = survey.nodes.filter(({ error, info }) => error === null && info.size === 0);
   const unset = survey.nodes.filter(({ error, config, info }) => error === null && config === null && info.size > 0);
   const findings: SessionFinding[] = [];
+  if (![...survey.nodes, ...survey.sentinels].some(({ error }) => error === null)) {
+    findings.push({
+      id: 'nothing-reachable',
+      severity: 'error',
+      what: 'No server of the installation answers.',
+      why: 'Every request waits until its deadline, and is answered 503.',
+      fix: 'See to the servers, or correct the option `redis`',
+    });
+  }
   if (blind.length > 0) {
     findings.push({
       id: 'not-visible',

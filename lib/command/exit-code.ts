@@ -1,0 +1,17 @@
+/** Exit codes of the command line; documented in docs/command-line.md. @internal */
+export const EXIT_CODE = {
+  /** All is well. */
+  FINE: 0,
+  /** The doctor has a finding of severity `error`, or there was nothing to end. */
+  FINDINGS: 1,
+  /** The command line is wrong. */
+  USAGE: 2,
+  /** Redis is out of reach. */
+  UNREACHABLE: 3,
+} as const;
+
+/** One of {@link EXIT_CODE}. @internal */
+export type ExitCode = (typeof EXIT_CODE)[keyof typeof EXIT_CODE];
+
+/** The command line is wrong: the text says what to give. @internal */
+export class UsageError extends Error {}

@@ -1,0 +1,154 @@
+import { PassThrough } from 'node:stream';
+import { Body, Controller, Post } from '@nestjs/common';
+import type { SessionData } from 'express-session';
+import { describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../lib/command/command-line.js';
+import { CurrentSession, SessionModule } from '../../lib/index.js';
+import type { LiveSession } from '../../lib/http/session.types.js';
+import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
+import { startHttpApp, type HttpApp } from '../support/http-app.js';
+import { server, WELL } from './doctor.support.js';
+
+@Controller()
+class Portal {
+  @Post('sign-in')
+  signIn(@CurrentSession() session: LiveSession, @Body() body: Partial<SessionData>) {
+    Object.assign(session, body);
+    return {};
+  }
+}
+
+const APPLICATION = 'command';
+
+interface Result {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs one command line as a shell would; `typed` is what a person types, or a closed input. */
+async function run(args: readonly string[], env: Record<string, string> = {}, typed = ''): Promise<Result> {
+  const texts = { output: '', errors: '' };
+  const stream = (name: keyof typeof texts): PassThrough => {
+    const made = new PassThrough();
+    made.on('data', (chunk: Buffer) => (texts[name] += chunk.toString()));
+    return made;
+  };
+  const input = new PassThrough();
+  input.end(typed);
+  const output = stream('output');
+  const errorOutput = stream('errors');
+  const signal = new AbortController().signal;
+  const code = await runCommandLine(args, { input, output, errorOutput, env, signal });
+  return { code, ...texts };
+}
+
+function urlOf({ address }: RedisProcess): string {
+  return `redis://:secret@${address}`;
+}
+
+async function redisServer(): Promise<RedisProcess> {
+  return server({ access: { password: 'secret' }, config: WELL });
+}
+
+function environment(redis: RedisProcess): Record<string, string> {
+  return { SESSION_REDIS_URL: urlOf(redis), SESSION_APPLICATION: APPLICATION };
+}
+
+async function startPortal(redis: RedisProcess): Promise<HttpApp> {
+  const module = SessionModule.forRoot({
+    application: APPLICATION,
+    secret: 'a-secret-of-the-command-tests-0123456789',
+    redis: urlOf(redis),
+    userId: (session) => (session as { userId?: string }).userId,
+  });
+  return startHttpApp({ modules: [module], controllers: [Portal] });
+}
+
+async function signIn(app: HttpApp, userId: string): Promise<void> {
+  expect((await app.client().post('/sign-in', { userId })).status).toBe(201);
+}
+
+describe('the command line', () => {
+  it('says what is missing and what it knows, with exit code 2', async () => {
+    expect(await run(['doctor'])).toMatchObject({ code: 2, errors: expect.stringContaining('--redis URL') as string });
+    expect(await run(['list', '--redis', 'redis://h', '--application', 'a'])).toMatchObject({
+      code: 2,
+      errors: expect.stringContaining('--user ID') as string,
+    });
+    expect(await run(['doctor', '--nonsense'])).toMatchObject({
+      code: 2,
+      errors: expect.stringContaining('nonsense') as string,
+    });
+    expect(await run(['doctor', '--redis', 'http://h', '--application', 'a'])).toMatchObject({ code: 2 });
+    expect((await run([])).code).toBe(2);
+  });
+
+  it('says that Redis is out of reach with exit code 3, and why', async () => {
+    const redis = await redisServer();
+    await redis.kill();
+    const refused = await run([
+      'list',
+      '--user',
+      'ada',
+      '--redis',
+      `${urlOf(redis)}?operationTimeoutMs=500`,
+      '--application',
+      'a',
+    ]);
+    expect(refused).toMatchObject({ code: 3, errors: expect.stringContaining('ECONNREFUSED') as string });
+    expect((await run(['doctor'], environment(redis))).code).toBe(3);
+  });
+
+  it('examines: JSON for programs, exit code 1 for an error', async () => {
+    const redis = await redisServer();
+    const fine = await run(['doctor', '--json'], environment(redis));
+    expect(fine.code).toBe(0);
+    const { findings } = JSON.parse(fine.output) as { findings: Record<string, string>[] };
+    expect(findings.map((each) => Object.keys(each))).toContainEqual(['id', 'severity', 'what', 'why', 'fix']);
+    await redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    const bad = await run(['doctor'], environment(redis));
+    expect(bad).toMatchObject({ code: 1, output: expect.stringContaining('ERROR eviction-policy') as string });
+  });
+
+  it('lists and ends sessions of a user', async () => {
+    const redis = await redisServer();
+    const app = await startPortal(redis);
+    await signIn(app, 'ada');
+    await signIn(app, 'ada');
+    await signIn(app, '42');
+    const listed = await run(['list', '--user', 'ada', '--json'], environment(redis));
+    const { sessions } = JSON.parse(listed.output) as { sessions: { id: string; userId: string }[] };
+    expect(sessions.map(({ userId }) => userId)).toEqual(['ada', 'ada']);
+    expect((await run(['list', '--user', '42'], environment(redis))).output).toContain('1 live session.');
+
+    const id = sessions[0]?.id ?? '';
+    expect(await run(['revoke', id], environment(redis))).toMatchObject({ code: 0 });
+    expect(await run(['revoke', 'AAAAAAAAAAAAAAAAAAAAAA'], environment(redis))).toMatchObject({ code: 1 });
+    const out = await run(['signout', '--user', 'ada', '--json'], environment(redis));
+    expect(JSON.parse(out.output)).toEqual({ application: APPLICATION, ended: 1 });
+  });
+
+  it('signs everybody out only after the name was typed', async () => {
+    const redis = await redisServer();
+    const app = await startPortal(redis);
+    await signIn(app, 'ada');
+    await signIn(app, 'bob');
+    expect(await run(['signout', '--all'], environment(redis))).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('Nothing was done.') as string,
+    });
+    expect((await run(['signout', '--all'], environment(redis), 'other\n')).code).toBe(2);
+    expect(await run(['signout', '--all'], environment(redis), `${APPLICATION}\n`)).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('2 sessions have ended.') as string,
+    });
+    expect((await run(['signout'], environment(redis))).code).toBe(2);
+  });
+
+  it('shows the control characters of a hostile user id instead of obeying them', async () => {
+    const redis = await redisServer();
+    const listed = await run(['list', '--user', '\u001b[2Jada'], environment(redis));
+    expect(listed.output).not.toContain('\u001b');
+  });
+});
