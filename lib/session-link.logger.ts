@@ -17,10 +17,10 @@ export function logLinkEvents(link: SessionLink, logger: Pick<LoggerService, 'lo
     );
   });
   link.on('degraded', ({ primary, reason }) => {
-    logger.warn(`Redis primary ${primary} keeps the sessions alone (${reason})`);
+    logger.warn(`Redis primary ${primary} acknowledges changes that not every replica has (${reason})`);
   });
   link.on('recovered', ({ primary }) => {
-    logger.log(`Redis primary ${primary} has a replica again`);
+    logger.log(`Redis primary ${primary} has all its replicas again`);
   });
   link.on('nearCacheOff', ({ reason }) => {
     logger.warn(`The near cache is off: ${reason}`);

@@ -29,9 +29,9 @@ export interface SessionLinkEvents {
   readonly lost: { readonly primary: string; readonly reason: string };
   /** Another node is the primary now. */
   readonly failover: FailoverReport;
-  /** Changes are acknowledged although only the primary has them. */
+  /** Changes are acknowledged although a replica that could be promoted lacks them. */
   readonly degraded: { readonly primary: string; readonly reason: string };
-  /** A replica is back; changes are replicated again. */
+  /** Every replica that could be promoted has all changes again. */
   readonly recovered: { readonly primary: string };
   /** The near cache is not used: the server, its ACL or the way to it does not allow it. Once; `reason` says what to do. */
   readonly nearCacheOff: { readonly reason: string };

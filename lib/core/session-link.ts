@@ -32,7 +32,7 @@ export interface LinkCommandOptions {
 export interface SessionLinkStatus {
   /** How the primary is found. */
   readonly mode: 'standalone' | 'sentinel' | 'cluster' | 'client';
-  /** `ready`: a usable primary; `degraded`: usable, but changes are held by it alone; `lost`: none at the moment. */
+  /** `ready`: a usable primary; `degraded`: usable, but a replica that could be promoted lacks changes; `lost`: none at the moment. */
   readonly state: 'connecting' | 'ready' | 'degraded' | 'lost' | 'closed';
   /** `host:port` of the primary in use, or `null`. */
   readonly primary: string | null;

@@ -65,7 +65,7 @@ function impairments(
 ): string[] {
   const reasons: string[] = [];
   if (status.state === 'degraded') {
-    reasons.push('Changes are held by the primary alone.');
+    reasons.push('A replica that could be promoted lacks changes.');
   }
   const wanted = options.minReplicasCount ?? (status.mode === 'sentinel' ? 1 : 0);
   const online = inspection.replicas.filter((replica) => replica.online).length;

@@ -46,7 +46,9 @@ it('tells of a failover in one line for each event, however many requests wait a
     expect.stringMatching(
       `^warn Redis failover from ${former?.address} to ${replica?.address}: noticed after \\d+ ms, took \\d+ ms, \\d+ operations waited, \\d+ were sent again$`,
     ),
-    expect.stringMatching(`^warn Redis primary ${replica?.address} keeps the sessions alone \\(.+\\)$`),
+    expect.stringMatching(
+      `^warn Redis primary ${replica?.address} acknowledges changes that not every replica has \\(.+\\)$`,
+    ),
   ]);
 });
 

@@ -16,8 +16,9 @@ afterEach(async () => {
 
 async function startCommits({
   isPromoted = false,
-  ...authority
-}: Pick<ReplicaAuthority, 'required' | 'isLone'> & { readonly isPromoted?: boolean }) {
+  promotable,
+  isLone,
+}: Pick<ReplicaAuthority, 'isLone'> & { readonly promotable: readonly string[]; readonly isPromoted?: boolean }) {
   const primary = await startRedisServer();
   ends.push(() => primary.stop());
   const node = await new PrimaryNode(
@@ -29,7 +30,13 @@ async function startCommits({
   });
   const commits = new GroupCommit({
     node,
-    authority: { ...authority, isElected: () => isPromoted, watch: () => undefined },
+    authority: {
+      promotable: () => promotable.map((name) => ({ name, isCertain: true })),
+      lostSightAt: () => null,
+      isLone,
+      isElected: () => isPromoted,
+      watch: () => undefined,
+    },
     isStrict: false,
     log: new ProvisionalLog(1_000_000),
     onDegraded: () => undefined,
@@ -50,7 +57,7 @@ it('reads from a promoted node that acknowledges changes, also while no majority
   // One Sentinel has promoted the node; the former primary is its replica to be, and nothing is proven yet.
   const { read, put } = await startCommits({
     isPromoted: true,
-    required: () => new Set(['former-primary:6379']),
+    promotable: ['former-primary:6379'],
     isLone: () => false,
   });
   await put('value');
@@ -62,7 +69,7 @@ it('counts the absence of a replica from when it was seen last, also when it was
   ends.push(() => replica.stop());
   const claims: LoneClaim[] = [];
   const { primary, node, read } = await startCommits({
-    required: () => new Set([addressKey(replica)]),
+    promotable: [addressKey(replica)],
     isLone: (_node, claim) => claims.push(claim) > 0,
   });
   const isConnected = async (): Promise<boolean> => {
@@ -88,7 +95,7 @@ it('waits for a replica that is back before it has said what it has, however sur
   const replica = await startRedisServer();
   ends.push(() => replica.stop());
   const { primary, put } = await startCommits({
-    required: () => new Set([addressKey(replica)]),
+    promotable: [addressKey(replica)],
     isLone: () => true,
   });
   await put('alone');

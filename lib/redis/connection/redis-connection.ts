@@ -131,6 +131,10 @@ export class RedisConnection {
       this.#socket?.stream.on('data', () => {
         this.#heardAt = performance.now();
       });
+      // A turn of the event loop earlier than ioredis says so: Sentinel ends the connections of a node that it promotes.
+      this.#socket?.stream.once('end', () => {
+        this.destroy('closed by the server');
+      });
     });
     try {
       await this.#redis.connect();

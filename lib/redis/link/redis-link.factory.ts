@@ -5,7 +5,7 @@ import { translateAddress } from '../connection/node-address.js';
 import type { RedisConnectionOptions } from '../connection/redis-connection.js';
 import { FixedFinder } from '../primary/primary-finder.js';
 import { ConnectedReplicas, type ReplicaAuthority } from '../replication/replica-authority.js';
-import { SentinelAuthority } from '../sentinel/lone-primary-proof.js';
+import { SentinelAuthority } from '../sentinel/sentinel-authority.js';
 import { SentinelFinder } from '../sentinel/sentinel-finder.js';
 import { ClientRoute } from './client-route.js';
 import { createHardenedCluster } from './client-settings.js';

@@ -14,9 +14,12 @@ const PERIODS: WatchPeriods = { calm: 1000, close: 500, alert: 25 };
 export class NodeWatch {
   #connection: RedisConnection | null = null;
   #report: NodeReport | null = null;
+  #silentSince = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #pace: WatchPace;
   #isAsking = false;
+  /** Whether the node has something new to say, as far as it seems. */
+  #isDue = false;
   #isClosed = false;
 
   constructor(
@@ -32,6 +35,12 @@ export class NodeWatch {
   /** The last answer; `null` when the node does not answer now. */
   get report(): NodeReport | null {
     return this.#report;
+  }
+
+  /** When it last stopped to answer, or became a primary; `null`: it answers and is none. */
+  get lostSightAt(): number | null {
+    if (this.#report?.role === 'master') return this.#report.askedAt;
+    return this.#report ? null : this.#silentSince;
   }
 
   set pace(pace: WatchPace) {
@@ -60,6 +69,7 @@ export class NodeWatch {
 
   async #poll(): Promise<void> {
     this.#isAsking = true;
+    this.#isDue = false;
     try {
       this.#connection ??= this.#open();
       await this.#connection.connect();
@@ -69,8 +79,12 @@ export class NodeWatch {
       this.#lose();
     } finally {
       this.#isAsking = false;
-      this.#schedule(PERIODS[this.#pace]);
+      this.#schedule(this.#pauseMs());
     }
+  }
+
+  #pauseMs(): number {
+    return this.#isDue ? 0 : PERIODS[this.#pace];
   }
 
   #open(): RedisConnection {
@@ -86,7 +100,12 @@ export class NodeWatch {
     this.#connection = null;
     const hadReport = this.#report !== null;
     this.#report = null;
-    if (hadReport && !this.#isClosed) this.onReport();
+    if (!hadReport || this.#isClosed) return;
+    this.#silentSince = performance.now();
+    // Sentinel ends the connections of a node that it promotes: so it is asked again at once.
+    this.#isDue = true;
+    if (!this.#isAsking) this.#schedule(0);
+    this.onReport();
   }
 
   #accept(report: NodeReport): NodeReport {

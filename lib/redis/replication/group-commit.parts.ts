@@ -1,4 +1,5 @@
 import type { LinkCommand } from '../../core/session-link.js';
+import type { ReplicaOffset } from '../decisions/confirmation.js';
 import { addressKey } from '../connection/node-address.js';
 import type { ReplicaReport } from '../connection/node-report.js';
 import type { PrimaryNode } from '../primary/primary-node.js';
@@ -69,55 +70,19 @@ export function settleAll(promises: readonly Promise<unknown>[]): Promise<readon
   });
 }
 
-/** Those of the replicas that are not among the connected ones. @internal */
-export function absentOf(required: ReadonlySet<string>, replicas: readonly ReplicaReport[] = []): readonly string[] {
-  const connected = new Set(replicas.map(({ address }) => addressKey(address)));
-  return [...required].filter((name) => !connected.has(name));
+/** What the primary says right after a commit. @internal */
+export interface CommitLook {
+  /** Replicas that had the commit, as `WAIT` counted. */
+  readonly count: number;
+  /** Replicas that it listed right after that; `null`: it may not be asked. */
+  readonly listed: readonly ReplicaOffset[] | null;
+  /** The end of its stream by then. */
+  readonly primaryOffset: number;
 }
 
-/** Those of the replicas that have not confirmed an offset. @internal */
-export function behindOf(
-  required: ReadonlySet<string>,
-  offset: number,
-  replicas: readonly ReplicaReport[] = [],
-): ReadonlySet<string> {
-  const upToDate = new Set(
-    replicas.filter((replica) => replica.offset >= offset).map(({ address }) => addressKey(address)),
-  );
-  return new Set([...required].filter((name) => !upToDate.has(name)));
-}
-
-/** Whether any of these is among the connected replicas. @internal */
-export function isAnyOf(names: ReadonlySet<string>, replicas: readonly ReplicaReport[] = []): boolean {
-  return replicas.some(({ address }) => names.has(addressKey(address)));
-}
-
-/** Whether any of these was connected once all changes sent so far had been executed; when in doubt, yes. @internal */
-export async function isAnyBack(names: ReadonlySet<string>, node: PrimaryNode): Promise<boolean> {
-  try {
-    return isAnyOf(names, (await node.tellOfChanges()).replicas);
-  } catch {
-    return true;
-  }
-}
-
-/**
- * Whether the node was promoted a moment ago and has been without these since; one that was its replica and left may have been
- * promoted in its turn.
- *
- * @internal
- */
-export function isElectedWithout(
-  missing: Iterable<string>,
-  { authority, node }: Pick<GroupCommitParts, 'authority' | 'node'>,
-  seen: ReadonlyMap<string, number>,
-): boolean {
-  return authority.isElected(node) && ![...missing].some((name) => seen.has(name));
-}
-
-/** Why a primary acknowledges alone. @internal */
-export function reasonOf(missing: ReadonlySet<string>): string {
-  return missing.size === 0 ? 'no replica is known' : `no replica confirms: ${[...missing].join(', ')}`;
+/** The replicas of a `ROLE` by name; `null`: the node may not be asked, or says nothing of them. @internal */
+export function listedBy(replicas: readonly ReplicaReport[] | undefined): readonly ReplicaOffset[] | null {
+  return replicas?.map(({ address, offset }) => ({ name: addressKey(address), offset })) ?? null;
 }
 
 /** A pause that can be ended early. @internal */

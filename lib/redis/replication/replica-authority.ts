@@ -1,13 +1,16 @@
+import type { PromotableServer } from '../decisions/listed-replicas.js';
 import { addressKey } from '../connection/node-address.js';
 import type { PrimaryNode } from '../primary/primary-node.js';
 import type { WatchPace } from '../primary/watch-pace.js';
 
 /** What a primary without some of its replicas has to be proven of. @internal */
 export interface LoneClaim {
-  /** `host:port`, as the primary names them, of the replicas that lack a change. */
+  /** `host:port`, as the primary names them, of the replicas that are missing. */
   readonly missing: ReadonlySet<string>;
   /** The proof must be newer than this, on the clock of `performance.now()`. */
   readonly sinceAt: number;
+  /** An earlier proof is renewed: answers of the last while count, no longer than this. @unit milliseconds */
+  readonly renewableMs?: number;
   /** Since when they have been missing, on the same clock. */
   readonly missingSinceAt: number;
 }
@@ -18,8 +21,13 @@ export interface LoneClaim {
  * @internal
  */
 export interface ReplicaAuthority {
-  /** `host:port`, as the primary names them, of the replicas that could be promoted. */
-  required(node: PrimaryNode): ReadonlySet<string>;
+  /** Replicas that could be promoted. */
+  promotable(node: PrimaryNode): readonly PromotableServer[];
+  /**
+   * When this process lost the connection on which a replica has called itself one; `null`: it stands, `Infinity`: there was
+   * none.
+   */
+  lostSightAt(name: string): number | null;
   /** Whether it is proven that none of the missing replicas has been promoted. */
   isLone(node: PrimaryNode, claim: LoneClaim): boolean;
   /**
@@ -38,13 +46,17 @@ export interface ReplicaAuthority {
  * @internal
  */
 export class ConnectedReplicas implements ReplicaAuthority {
-  required(node: PrimaryNode): ReadonlySet<string> {
-    return new Set(node.report?.replicas.map((replica) => addressKey(replica.address)));
+  promotable(node: PrimaryNode): readonly PromotableServer[] {
+    return (node.report?.replicas ?? []).map(({ address }) => ({ name: addressKey(address), isCertain: true }));
+  }
+
+  lostSightAt(): null {
+    return null;
   }
 
   isLone(node: PrimaryNode, { missing, sinceAt }: LoneClaim): boolean {
     if (!node.report || node.report.askedAt < sinceAt) return false;
-    const connected = this.required(node);
+    const connected = new Set(this.promotable(node).map(({ name }) => name));
     return [...missing].every((key) => !connected.has(key));
   }
 

@@ -103,6 +103,11 @@ export class SentinelFinder implements PrimaryFinder {
     return new Map([...this.#watches].map(([key, watch]) => [key, watch.report]));
   }
 
+  /** When the node reached at `key` last stopped to answer as a replica; `null`: it does, `Infinity`: nobody watches it. */
+  lostSightAt(key: string): number | null {
+    return this.#watches.get(key)?.lostSightAt ?? (this.#watches.has(key) ? null : Infinity);
+  }
+
   /** `host:port` at which this process reaches the node that Sentinel and the nodes call `name`. */
   reachable(name: string): string {
     return addressKey(this.options.translate(parseAddressKey(name)));
