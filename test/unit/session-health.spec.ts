@@ -108,7 +108,7 @@ describe('a health check of sessions in Redis', () => {
       /Sentinel lists a replica that is not connected/,
     ],
     ['memory is over the threshold', { options: { memoryThreshold: 0.5 } }, /50 % full/],
-    ['the link acknowledges alone', { status: { state: 'degraded' } }, /primary alone/],
+    ['the link acknowledges alone', { status: { state: 'degraded' } }, /lacks changes/],
   ])('is degraded when %s', async (_when, scene, reason) => {
     const result = await check(scene);
 
