@@ -1,4 +1,4 @@
-export { SESSION_OPTIONS, SESSION_REDIS, SESSION_STORE } from './core/session.tokens.js';
+export { SESSION_MIDDLEWARE, SESSION_OPTIONS, SESSION_REDIS, SESSION_STORE } from './core/session.tokens.js';
 export type { SessionEvent, SessionEventListener } from './core/session-events.js';
 export type { SessionLinkInspection, SessionLinkStatus, SessionSentinelInspection } from './core/session-link.js';
 export type { FailoverReport, SessionLinkEvents } from './core/session-link-events.js';
@@ -6,15 +6,19 @@ export type { RedisSurveyOptions } from './core/redis-survey.js';
 export type { SessionFinding, SessionFindingSeverity } from './doctor/session-finding.js';
 export { SessionConfigurationError } from './errors/session-configuration.error.js';
 export type { SessionConfigurationFault } from './errors/session-configuration.error.js';
+export { SessionAccessError } from './errors/session-access.error.js';
 export { SessionConflictError } from './errors/session-conflict.error.js';
+export { SessionCookieError } from './errors/session-cookie.error.js';
 export { SessionHttpError } from './errors/session-http.error.js';
 export { SessionIdTakenError } from './errors/session-id-taken.error.js';
 export { SessionMissingError } from './errors/session-missing.error.js';
 export { SessionLimitError } from './errors/session-limit.error.js';
 export { SessionLockLostError, SessionLockTimeoutError } from './errors/session-lock.error.js';
+export { SessionNotLiveError } from './errors/session-not-live.error.js';
 export { SessionReadonlyError } from './errors/session-readonly.error.js';
 export { SessionScriptError } from './errors/session-script.error.js';
 export { SessionSerializationError } from './errors/session-serialization.error.js';
+export { SessionStaleError } from './errors/session-stale.error.js';
 export { SessionTooLargeError } from './errors/session-too-large.error.js';
 export { SessionUnavailableError } from './errors/session-unavailable.error.js';
 export type { SessionUnavailableReason } from './errors/session-unavailable.error.js';
@@ -49,6 +53,7 @@ export type {
 export type {
   RedisSessionStoreOptions,
   SessionCookieOptions,
+  SessionMiddlewareOptions,
   SessionModuleOptions,
   SessionNearCacheOptions,
   SessionRequestCookieOptions,
@@ -56,6 +61,8 @@ export type {
   SessionUserLimitOptions,
 } from './options/session.options.js';
 export { SessionDoctor } from './session.doctor.js';
+export { createSessionMiddleware } from './session-middleware.js';
+export type { SessionMiddleware } from './session-middleware.js';
 export { OnSessionEvent, SessionEvents } from './session.events.js';
 export type { SessionEventType } from './session.events.js';
 export { SessionModule } from './session.module.js';

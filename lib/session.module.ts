@@ -4,19 +4,19 @@ import { DiscoveryModule } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 import {
   SESSION_LINK,
+  SESSION_MIDDLEWARE,
   SESSION_OPTIONS,
   SESSION_REDIS,
   SESSION_REPOSITORY,
   SESSION_STORE,
 } from './core/session.tokens.js';
-import type { SessionLink } from './core/session-link.js';
 import { SessionContext } from './http/session-context.js';
-import type { SessionCycle } from './http/session-cycle.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
 import type { SessionModuleOptions } from './options/session.options.js';
-import { SESSION_CYCLE, asyncOptionsProviders, optionsProvider, sessionProviders } from './session.providers.js';
 import { SessionDoctor } from './session.doctor.js';
+import type { SessionMiddleware } from './session-middleware.js';
+import { asyncOptionsProviders, optionsProvider, sessionProviders } from './session.providers.js';
 import { SessionEvents } from './session.events.js';
 import { SessionService } from './session.service.js';
 
@@ -30,7 +30,7 @@ export interface SessionModuleRegistration {
 }
 
 /**
- * Highly available server-side sessions: mounts express-session on every route, over Redis with Sentinel, and provides
+ * Highly available server-side sessions: mounts the session middleware on every route, over Redis with Sentinel, and provides
  * {@link SessionService}, the store and the Redis client.
  *
  * @public
@@ -40,8 +40,7 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
   /** @internal */
   constructor(
     @Inject(SESSION_OPTIONS) private readonly options: ResolvedSessionOptions,
-    @Inject(SESSION_CYCLE) private readonly cycle: SessionCycle,
-    @Inject(SESSION_LINK) private readonly link: SessionLink | null,
+    @Inject(SESSION_MIDDLEWARE) private readonly middleware: SessionMiddleware,
     @Inject(SESSION_REDIS) private readonly redis: Redis | Cluster | null,
   ) {}
 
@@ -85,6 +84,7 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
         SESSION_OPTIONS,
         SESSION_REDIS,
         SESSION_STORE,
+        SESSION_MIDDLEWARE,
         SESSION_LINK,
         SESSION_REPOSITORY,
       ],
@@ -94,7 +94,7 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
   /** Mounts the session middleware; called by Nest. */
   configure(consumer: MiddlewareConsumer): void {
     const { exclude, forRoutes } = this.options;
-    const proxy = consumer.apply(this.cycle);
+    const proxy = consumer.apply(this.middleware);
     (exclude.length > 0 ? proxy.exclude(...exclude) : proxy).forRoutes(
       ...(forRoutes.length > 0 ? forRoutes : [EVERY_ROUTE]),
     );
@@ -102,7 +102,7 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
 
   /** Lets saves under way finish, then closes the connections this module opened; never those it was given. Called by Nest. */
   async onApplicationShutdown(): Promise<void> {
-    await this.link?.close();
+    await this.middleware.close();
     if (this.options.redis?.topology.kind !== 'client') this.redis?.disconnect();
   }
 }

@@ -4,6 +4,8 @@ export const SESSION_OPTIONS = Symbol.for('nestjs-ha-session:options');
 export const SESSION_REDIS = Symbol.for('nestjs-ha-session:redis');
 /** The express-session store. @public */
 export const SESSION_STORE = Symbol.for('nestjs-ha-session:store');
+/** The session middleware, as the module mounts it: to mount it elsewhere too. @public */
+export const SESSION_MIDDLEWARE = Symbol.for('nestjs-ha-session:middleware');
 /** The link to Redis, or `null` when sessions live elsewhere. @internal */
 export const SESSION_LINK = Symbol.for('nestjs-ha-session:link');
 /** The repository under our store, or `null` with a foreign store. @internal */

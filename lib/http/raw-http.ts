@@ -1,4 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import type { ExecutionContext } from '@nestjs/common';
+import type { Store } from 'express-session';
+import type { LiveSession } from './session.types.js';
+
+/** Node's own request, as a session middleware and its hosts dress it. @internal */
+export interface RawRequest extends IncomingMessage {
+  session?: LiveSession | null;
+  sessionID?: string;
+  sessionStore?: Store;
+  originalUrl?: string;
+  /** Express: whether the client's connection is secure, proxies considered. */
+  secure?: boolean;
+  /** Fastify, by its middleware engine: the same as `https` or `http`. */
+  protocol?: string;
+  /** What the `cookie-parser` middleware has read. */
+  cookies?: Readonly<Record<string, unknown>>;
+  /** What the `cookie-parser` middleware has read and verified. */
+  signedCookies?: Readonly<Record<string, unknown>>;
+}
+
 /** Node's own request or response: Fastify wraps them, Express dresses them. @internal */
 export function rawOf<T extends object>(outer: T | { raw: T }): T {
   return 'raw' in outer ? outer.raw : outer;
+}
+
+/** Node's own request behind whatever Nest calls a handler or a resolver with; `undefined`: there is none. @internal */
+export function rawRequestOf(context: ExecutionContext): RawRequest | undefined {
+  const kind: string = context.getType();
+  if (kind === 'http') return rawOrNothing(context.switchToHttp().getRequest());
+  if (kind !== 'graphql') return undefined;
+  // Resolvers get (parent, arguments, context, info). Apollo's context has the request; Mercurius's has the reply that has it.
+  const own = context.getArgByIndex<GraphQLContext | undefined>(2);
+  return rawOrNothing(own?.req ?? own?.request ?? own?.reply?.request);
+}
+
+/** As the drivers of `@nestjs/graphql` make it, unless the application makes its own. */
+interface GraphQLContext {
+  readonly req?: unknown;
+  readonly request?: unknown;
+  readonly reply?: { readonly request?: unknown };
+}
+
+function rawOrNothing(outer: unknown): RawRequest | undefined {
+  return typeof outer === 'object' && outer !== null ? rawOf<RawRequest>(outer as RawRequest) : undefined;
 }

@@ -1,20 +1,21 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { MonoTypeOperatorFunction, Observable } from 'rxjs';
-import { catchError, concatMap, defer, finalize, from, map, mergeMap, of, switchMap, throwError } from 'rxjs';
+import type { MonoTypeOperatorFunction } from 'rxjs';
+import { concatMap, defer, from, map, Observable, of, Subscription, switchMap } from 'rxjs';
+import { SessionAccessError } from '../errors/session-access.error.js';
 import { SessionUnsupportedError } from '../errors/session-unsupported.error.js';
-import type { SessionLock } from '../store/session-locks.js';
-import { rawOf } from './raw-http.js';
-import { RequestSession } from './request-session.js';
+import { rawRequestOf } from './raw-http.js';
+import { SessionRequest } from './session-request.js';
 import type { SessionAccessMode } from './session.types.js';
 
 /** Where `@SessionAccess` leaves the mode. @internal */
 export const SESSION_ACCESS = Symbol.for('nestjs-ha-session:access');
 
 /**
- * Gives a handler the access to its session that `@SessionAccess` asks for, and stores the session when it has returned: a store
- * that fails then is an exception like any other. An exclusive lock is held until that is done.
+ * Gives a handler or a resolver the access to its session that `@SessionAccess` asks for, and stores the session when it has
+ * returned: a store that fails then is an exception like any other. An exclusive lock is held until the handler has settled and the
+ * response is stored, or its connection gone.
  *
  * Only where it is asked for: Nest's chain for an interceptor costs a request as much as loading its session.
  *
@@ -24,77 +25,120 @@ export class SessionAccessInterceptor implements NestInterceptor {
   private readonly reflector = new Reflector();
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType() !== 'http') return next.handle();
-    const http = context.switchToHttp();
-    const session = RequestSession.of(rawOf<IncomingMessage>(http.getRequest()));
-    // Where handler and controller have one each, the controller's has seen to it already.
-    if (!session || session.access !== undefined) return next.handle();
     const targets = [context.getHandler(), context.getClass()];
     const mode = this.reflector.getAllAndOverride<SessionAccessMode>(SESSION_ACCESS, targets);
-    const response = rawOf<ServerResponse>(http.getResponse());
-    const commit = commitBeforeValue(session, response);
-    session.access = mode;
-    if (mode !== 'exclusive') return next.handle().pipe(commit);
-    return defer(() => from(enter(session, response))).pipe(
-      switchMap((lock) => runLocked(session, lock, next.handle().pipe(commit))),
-    );
+    const request = rawRequestOf(context);
+    const session = request && SessionRequest.of(request);
+    const refuse = (reason: string): SessionAccessError => {
+      return new SessionAccessError(mode, `${context.getClass().name}.${context.getHandler().name}`, reason);
+    };
+    if (!session) {
+      // Without a session nothing is stored, which is all that the others promise.
+      if (mode !== 'exclusive') return next.handle();
+      throw refuse('its request has no session; SessionModule covers HTTP routes, and GraphQL resolvers whose context has `req`');
+    }
+    const before = session.access;
+    if (before !== undefined && before !== mode && !includes(before, mode)) {
+      throw refuse(`another handler of this request has '${before}' access. Give both the same`);
+    }
+    if (before !== 'exclusive') session.access = mode;
+    const values = next.handle().pipe(commitBeforeValue(session, context.getType<string>() === 'graphql'));
+    if (mode !== 'exclusive') return values;
+    return defer(() => from((session.entry ??= enter(session)))).pipe(switchMap(() => untilSettled(session, values)));
   }
 }
 
+/** Whether the access that a request has is enough for another handler of it. */
+function includes(before: SessionAccessMode, mode: SessionAccessMode): boolean {
+  return (before === 'exclusive' && mode === 'shared') || (before === 'shared' && mode === 'exclusive');
+}
+
 /** What answers in other ways than by a value (`@Res()`, middleware, filters) is held back by the response itself. */
-function commitBeforeValue(session: RequestSession, response: ServerResponse): MonoTypeOperatorFunction<unknown> {
+function commitBeforeValue(session: SessionRequest, isAnswered: boolean): MonoTypeOperatorFunction<unknown> {
   return concatMap((value) => {
     const stored = session.settle();
-    // A response that is on its way, or held, tells of a failure itself; a lock around this must outlast what is stored for it.
-    const work = response.headersSent ? stored?.catch(ignore) : stored;
-    return work ? from(work).pipe(map(() => value)) : of(value);
+    if (!stored) return of(value);
+    // A response that is on its way, or held, tells of a failure itself.
+    if (session.response.headersSent) return from(stored.catch(ignore)).pipe(map(() => value));
+    return from(
+      stored.then(
+        () => value,
+        (error: unknown) => {
+          // A resolver's error is part of an answer whose status is 200.
+          session.isFailureAnswered = isAnswered;
+          throw error;
+        },
+      ),
+    );
   });
 }
 
 /** Takes the lock and loads the session anew. Nobody else knows the id of a new session: it needs no lock. */
-async function enter(session: RequestSession, response: ServerResponse): Promise<SessionLock | undefined> {
+async function enter(session: SessionRequest): Promise<void> {
   const { locks, lockableId } = session;
   if (!locks) throw new SessionUnsupportedError("@SessionAccess('exclusive')", 'sessions in Redis or in this process');
-  if (lockableId === undefined) return undefined;
-  const gone = new AbortController();
-  const abort = (): void => {
-    gone.abort();
-  };
-  response.once('close', abort);
+  if (lockableId === undefined) return;
+  const gone = closeOf(session.response);
   try {
-    const lock = await locks.acquire(lockableId, gone.signal);
-    try {
-      await session.enterExclusive(lock.owner);
-    } catch (error) {
+    const lock = await locks.acquire(lockableId, gone);
+    gone.addEventListener('abort', () => {
+      session.ended();
+    });
+    await session.enterExclusive(lock, lockableId).catch(async (error: unknown) => {
       await lock.release();
       throw error;
-    }
-    return lock;
+    });
   } catch (error) {
     session.note(error);
     throw error;
-  } finally {
-    response.off('close', abort);
   }
 }
 
-function runLocked(
-  session: RequestSession,
-  lock: SessionLock | undefined,
-  values: Observable<unknown>,
-): Observable<unknown> {
-  return values.pipe(
-    catchError((error: unknown) =>
-      // What a handler changed before it failed is stored with the response, and that must be under the lock too.
-      from(session.settle()?.catch(ignore) ?? Promise.resolve()).pipe(mergeMap(() => throwError(() => error))),
-    ),
-    finalize(() => {
-      session.leaveExclusive();
-      void lock?.release();
-    }),
-  );
+function closeOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    gone.abort();
+  });
+  return gone.signal;
+}
+
+/**
+ * Passes a handler's values on. A handler goes on when nobody waits for it any more (rxjs `timeout`): until it has settled, the
+ * session stays its own. What sends one value after the other ends with its subscriber.
+ */
+function untilSettled(session: SessionRequest, values: Observable<unknown>): Observable<unknown> {
+  return new Observable((subscriber) => {
+    const inner = new Subscription();
+    let hasValue = false;
+    let isLeft = false;
+    session.handlerBegins();
+    inner.add(() => {
+      session.handlerEnds();
+    });
+    inner.add(
+      values.subscribe({
+        next: (value) => {
+          hasValue = true;
+          subscriber.next(value);
+          if (isLeft) inner.unsubscribe();
+        },
+        error: (error: unknown) => {
+          inner.unsubscribe();
+          subscriber.error(error);
+        },
+        complete: () => {
+          inner.unsubscribe();
+          subscriber.complete();
+        },
+      }),
+    );
+    return () => {
+      isLeft = true;
+      if (hasValue) inner.unsubscribe();
+    };
+  });
 }
 
 function ignore(): void {
-  // The response tries again, and tells.
+  // The response tells.
 }

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import type { SessionData } from 'express-session';
-import { RequestSession } from './request-session.js';
-import type { CycleRequest } from './cycle-request.js';
+import type { RawRequest } from './raw-http.js';
+import { SessionRequest } from './session-request.js';
 import type { LiveSession } from './session.types.js';
 
 /**
@@ -15,7 +15,7 @@ import type { LiveSession } from './session.types.js';
  */
 @Injectable()
 export class SessionContext {
-  private readonly requests = new AsyncLocalStorage<CycleRequest>();
+  private readonly requests = new AsyncLocalStorage<RawRequest>();
 
   /** Runs a callback, and all that it starts, for a raw request. @internal */
   run<T>(request: IncomingMessage, callback: () => T): T {
@@ -28,7 +28,7 @@ export class SessionContext {
       return await call;
     } catch (error) {
       const request = this.requests.getStore();
-      if (request) RequestSession.of(request)?.note(error);
+      if (request) SessionRequest.of(request)?.note(error);
       throw error;
     }
   }
@@ -36,14 +36,9 @@ export class SessionContext {
   /** Gives the current request's session a new id; the old one can be read for `graceMs`. @internal */
   regenerate(graceMs: number): Promise<void> {
     const request = this.requests.getStore();
-    const session = request && RequestSession.of(request);
+    const session = request && SessionRequest.of(request);
     if (!session) return Promise.reject(new Error('There is no request whose session could get a new id.'));
-    return new Promise((resolve, reject) => {
-      session.regenerate((error) => {
-        if (error === undefined) resolve();
-        else reject(error);
-      }, graceMs);
-    });
+    return session.regenerate(graceMs);
   }
 
   /**

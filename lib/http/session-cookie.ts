@@ -1,24 +1,194 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import session from 'express-session';
 import type { CookieOptions } from 'express-session';
+import { LRUCache } from 'lru-cache';
+import { SessionCookieError } from '../errors/session-cookie.error.js';
+import type { ResolvedSessionOptions } from '../options/resolved-session.options.js';
 import type { SessionCookieOptions } from '../options/session.options.js';
-import type { CycleRequest } from './cycle-request.js';
-import type { LiveSession } from './session.types.js';
+import type { RawRequest } from './raw-http.js';
+import { expiredCopy, restoredForm, SessionCookie } from './cookie-attributes.js';
+import type { StoredCookie } from './cookie-attributes.js';
+
+/** How many verified cookies are remembered: one takes some 300 bytes, and users who are active at the same time are what counts. */
+const REMEMBERED_COOKIES = 10_000;
+/** How many cookies of one name are tried: a browser has one for each path and domain that it was set for. */
+const MAX_TRIED = 8;
+
+const NONE: readonly VerifiedCookie[] = [];
+
+/** A cookie whose signature is right. @internal */
+export interface VerifiedCookie {
+  readonly sid: string;
+  /** Whether an older secret has signed it: it is sent anew then. */
+  readonly isOld: boolean;
+}
+
+/** What of the options concerns the cookie. @internal */
+export interface SessionCookieSettings extends Pick<ResolvedSessionOptions, 'secrets' | 'proxy'> {
+  readonly cookie: SessionCookieOptions;
+}
+
+/**
+ * The cookies of one middleware: which requests they are meant for, what a request brings, how a response sends one.
+ *
+ * @internal
+ */
+export class SessionCookies {
+  readonly name: string;
+  /** The options for requests over a connection that is not secure, and over one that is. */
+  private readonly forms: readonly [CookieOptions, CookieOptions];
+  /** By their text: a verified cookie costs no HMAC the next time. Forged ones are not kept. */
+  private readonly verified = new LRUCache<string, VerifiedCookie>({ max: REMEMBERED_COOKIES });
+
+  constructor(private readonly settings: SessionCookieSettings) {
+    this.name = settings.cookie.name ?? 'connect.sid';
+    this.forms = [resolveForm(settings.cookie, false), resolveForm(settings.cookie, true)];
+  }
+
+  /** Whether a request's path is one that the cookie is meant for. */
+  covers(request: RawRequest): boolean {
+    const { cookie } = this.settings;
+    const path = (cookie.forRequest ? this.formOf(request).path : cookie.path) ?? '/';
+    return path === '/' || cookiePathMatches(path, requestPathOf(request));
+  }
+
+  /** The verified cookies that a request brings, in their order and each once: a browser may send several of one name. */
+  read(request: RawRequest): readonly VerifiedCookie[] {
+    const found = this.valuesIn(request).flatMap((value) => this.verify(value) ?? []);
+    if (found.length < 2) return found.length === 0 ? this.parsedByOthers(request) : found;
+    return found.filter(({ sid }, index) => found.findIndex((other) => other.sid === sid) === index).slice(0, MAX_TRIED);
+  }
+
+  /** How many cookies of this name a request brings, verified or not. */
+  count(request: RawRequest): number {
+    return this.valuesIn(request).length;
+  }
+
+  /** The cookie of a new session. */
+  create(request: RawRequest): SessionCookie {
+    const form = this.formOf(request);
+    const cookie = new SessionCookie(form);
+    if (typeof form.maxAge === 'number') cookie.maxAge = form.maxAge;
+    return cookie;
+  }
+
+  /** The cookie of a stored session: its own life, and the attributes of the configuration as it is now. */
+  restore(request: RawRequest, stored: StoredCookie | null, remainingMs: number): SessionCookie {
+    if (!stored) return this.create(request);
+    const { cookie } = this.settings;
+    const form = restoredForm(cookie, this.formOf(request), stored);
+    return new SessionCookie(form, stored, Date.now() + remainingMs);
+  }
+
+  /** The `Set-Cookie` line of a session. @throws SessionCookieError when the application gave the cookie what no cookie can have. */
+  line(cookie: session.Cookie, sid: string): string {
+    const [secret] = this.settings.secrets;
+    try {
+      return serialize(cookie, this.name, `s:${sid}.${signatureOf(sid, secret)}`);
+    } catch (cause) {
+      if (!(cause instanceof Error)) throw cause;
+      throw new SessionCookieError(attributeIn(cause.message), cause.message, { cause });
+    }
+  }
+
+  /** The `Set-Cookie` line that takes a cookie away from the client: same path and domain, long expired. */
+  expiredLine(cookie: session.Cookie): string {
+    return serialize(expiredCopy(cookie), this.name, '');
+  }
+
+  /** The lines that take away other cookies of this name, as far as a response can reach them: other paths, and the host's own. */
+  strayLines(cookie: session.Cookie, request: RawRequest): string[] {
+    const { path = '/', domain } = cookie;
+    const parts = requestPathOf(request).split('/').filter(Boolean);
+    const paths = new Set(['/', path, ...parts.map((_part, index) => `/${parts.slice(0, index + 1).join('/')}`)]);
+    const scopes = [...paths].flatMap((one) => [
+      { path: one, domain: undefined },
+      ...(domain === undefined ? [] : [{ path: one, domain }]),
+    ]);
+    const others = scopes.filter((scope) => scope.path !== path || scope.domain !== domain);
+    return others.slice(0, MAX_TRIED).map((scope) => this.expiredLine(Object.assign(expiredCopy(cookie), scope)));
+  }
+
+  /** Whether the client's connection is secure, by express-session's rules for `proxy`. */
+  isSecure(request: RawRequest): boolean {
+    const { proxy } = this.settings;
+    if ((request.socket as Partial<TLSSocket>).encrypted) return true;
+    if (proxy === undefined) return request.secure === true;
+    return proxy && forwardedProtocolOf(request) === 'https';
+  }
+
+  private formOf(request: RawRequest): CookieOptions {
+    const { cookie } = this.settings;
+    const isSecure = this.isSecure(request);
+    if (!cookie.forRequest) return this.forms[isSecure ? 1 : 0];
+    return resolveForm({ ...cookie, ...cookie.forRequest(request) }, isSecure);
+  }
+
+  private valuesIn(request: RawRequest): string[] {
+    const { cookie } = request.headers;
+    const values: string[] = [];
+    if (cookie === undefined) return values;
+    for (let start = 0; start < cookie.length; ) {
+      let end = cookie.indexOf(';', start);
+      if (end === -1) end = cookie.length;
+      const equals = cookie.indexOf('=', start);
+      if (equals !== -1 && equals < end && cookie.slice(start, equals).trim() === this.name) {
+        values.push(cookie.slice(equals + 1, end).trim());
+      }
+      start = end + 1;
+    }
+    return values;
+  }
+
+  private verify(text: string): VerifiedCookie | undefined {
+    const known = this.verified.get(text);
+    if (known) return known;
+    const cookie = this.verifyDecoded(decoded(text));
+    if (cookie) this.verified.set(text, cookie);
+    return cookie;
+  }
+
+  private verifyDecoded(value: string): VerifiedCookie | undefined {
+    const dot = value.lastIndexOf('.');
+    if (!value.startsWith('s:') || dot < 3) return undefined;
+    const sid = value.slice(2, dot);
+    const signature = Buffer.from(value.slice(dot + 1));
+    const index = this.settings.secrets.findIndex((secret) => {
+      const expected = Buffer.from(signatureOf(sid, secret));
+      return expected.length === signature.length && timingSafeEqual(expected, signature);
+    });
+    return index === -1 ? undefined : { sid, isOld: index > 0 };
+  }
+
+  /** As express-session does it: what the `cookie-parser` middleware has read counts where the header has none. */
+  private parsedByOthers(request: RawRequest): readonly VerifiedCookie[] {
+    const { signedCookies, cookies } = request;
+    const sid = signedCookies?.[this.name];
+    if (typeof sid === 'string' && sid !== '') return [{ sid, isOld: false }];
+    const value = cookies?.[this.name];
+    const cookie = typeof value === 'string' ? this.verifyDecoded(value) : undefined;
+    return cookie ? [cookie] : NONE;
+  }
+}
+
+/** What the nearest proxy says of the client's connection, or `undefined`. @internal */
+export function forwardedProtocolOf(request: RawRequest): string | undefined {
+  const header = request.headers['x-forwarded-proto'];
+  return (Array.isArray(header) ? header[0] : header)?.split(',')[0]?.trim().toLowerCase();
+}
 
 /**
  * Whether a cookie with this path is meant for this request: RFC 6265 section 5.1.4. express-session compares the beginning of
  * the text only, so that `/admin` would match `/administrator` too.
- *
- * @internal
  */
-export function cookiePathMatches(cookiePath: string, requestPath: string): boolean {
+function cookiePathMatches(cookiePath: string, requestPath: string): boolean {
   if (!requestPath.startsWith(cookiePath)) return false;
   return requestPath.length === cookiePath.length || cookiePath.endsWith('/') || requestPath[cookiePath.length] === '/';
 }
 
-/** The request's path as the client sent it, whatever a router has cut off since. @internal */
-export function requestPathOf(request: CycleRequest): string {
+/** The request's path as the client sent it, whatever a router has cut off since. */
+function requestPathOf(request: RawRequest): string {
   const url = request.originalUrl ?? request.url ?? '/';
   // A proxy's absolute form: `GET http://host/path`.
   const path = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname;
@@ -26,50 +196,40 @@ export function requestPathOf(request: CycleRequest): string {
   return end === -1 ? path : path.slice(0, end);
 }
 
-/** Whether the client's connection is secure, by express-session's rules for `proxy`. @internal */
-export function isSecure(request: CycleRequest, proxy: boolean | undefined): boolean {
-  if ((request.socket as Partial<TLSSocket>).encrypted) return true;
-  if (proxy === undefined) return request.secure === true;
-  return proxy && forwardedProtocolOf(request) === 'https';
-}
-
-/** What the nearest proxy says of the client's connection, or `undefined`. @internal */
-export function forwardedProtocolOf(request: CycleRequest): string | undefined {
-  const header = request.headers['x-forwarded-proto'];
-  return (Array.isArray(header) ? header[0] : header)?.split(',')[0]?.trim().toLowerCase();
-}
-
-/** The cookie options of one request, `auto` resolved; also where they come from a function, which express-session forgets. @internal */
-export function resolveCookieOptions(cookie: SessionCookieOptions, isRequestSecure: boolean): CookieOptions {
+/** The cookie options of one request, `auto` resolved; also where they come from a function, which express-session forgets. */
+function resolveForm(cookie: SessionCookieOptions, isRequestSecure: boolean): CookieOptions {
   const { name: _name, forRequest: _forRequest, secure, sameSite, ...rest } = cookie;
-  return {
+  return Object.freeze({
+    path: '/',
+    httpOnly: true,
     ...rest,
     ...(secure === undefined ? {} : { secure: secure === 'auto' ? isRequestSecure : secure }),
     sameSite: sameSite === 'auto' ? (isRequestSecure ? 'none' : 'lax') : (sameSite ?? 'lax'),
-  };
+  }) as CookieOptions;
 }
 
-/** The cookie's value for an id: what the `cookie-signature` package makes of it, with the prefix of express-session. @internal */
-export function signedCookieValue(sid: string, secret: string): string {
-  return `s:${sid}.${createHmac('sha256', secret).update(sid).digest('base64').replace(/=+$/, '')}`;
+/** What the `cookie-signature` package makes of an id. */
+function signatureOf(sid: string, secret: string): string {
+  return createHmac('sha256', secret).update(sid).digest('base64').replace(/=+$/, '');
 }
 
-/** A `Set-Cookie` line for a live session's cookie. @internal */
-export function serializeCookie(cookie: session.Cookie, name: string, value: string): string {
-  // `serialize` is part of express-session's Cookie and missing from its types.
+/** A cookie's value as the `cookie` package reads it. */
+function decoded(text: string): string {
+  const value = text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;
+  if (!value.includes('%')) return value;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+/** `serialize` is part of express-session's Cookie and missing from its types. */
+function serialize(cookie: session.Cookie, name: string, value: string): string {
   return (cookie as session.Cookie & { serialize(name: string, value: string): string }).serialize(name, value);
 }
 
-/** A `Set-Cookie` line that takes a cookie away from the client: same path and domain, long expired. @internal */
-export function serializeExpiredCookie(cookie: session.Cookie, name: string): string {
-  const Cookie = session.Cookie as unknown as new (options: object) => session.Cookie;
-  const { data } = cookie as session.Cookie & { data: object };
-  return serializeCookie(new Cookie({ ...data, expires: new Date(0) }), name, '');
-}
-
-/** express-session's `touch`, without the millisecond that its cookie loses each time by asking the clock twice. @internal */
-export function restartMaxAge(session: LiveSession): void {
-  const { originalMaxAge } = session.cookie;
-  session.touch();
-  session.cookie.originalMaxAge = originalMaxAge;
+/** The `cookie` package says "option domain is invalid". */
+function attributeIn(message: string): string {
+  return /option (\w+)/.exec(message)?.[1] ?? 'value';
 }

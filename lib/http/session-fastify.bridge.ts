@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { CycleRequest } from './cycle-request.js';
+import type { RawRequest } from './raw-http.js';
 
 /** What is used of a Fastify instance. */
 interface FastifyLike {
@@ -13,7 +13,7 @@ interface FastifyLike {
 }
 
 interface FastifyRequestLike {
-  readonly raw: CycleRequest;
+  readonly raw: RawRequest;
 }
 
 /**

@@ -3,7 +3,7 @@ import { Inject, createParamDecorator } from '@nestjs/common';
 import type { SessionData } from 'express-session';
 import { SESSION_REDIS } from '../core/session.tokens.js';
 import { SessionMissingError } from '../errors/session-missing.error.js';
-import type { CycleRequest } from './cycle-request.js';
+import { rawRequestOf } from './raw-http.js';
 import type { LiveSession } from './session.types.js';
 
 type ParameterOf<Target, Key extends keyof Target, Index extends number> = Target[Key] extends (
@@ -107,7 +107,7 @@ export function InjectSessionRedis(): PropertyDecorator & ParameterDecorator {
 
 function parameter(asker: string, pick: (session: LiveSession) => unknown): SessionParameterDecorator<never> {
   const extract = (_data: unknown, context: ExecutionContext): SealedValue => {
-    const session = sessionOf(context);
+    const session = rawRequestOf(context)?.session;
     if (!session) throw new SessionMissingError(asker, `${context.getClass().name}.${context.getHandler().name}`);
     return seal(pick(session));
   };
@@ -116,12 +116,6 @@ function parameter(asker: string, pick: (session: LiveSession) => unknown): Sess
     hideParameterType(target, key, index);
     decorate(target, key as string | symbol, index);
   };
-}
-
-function sessionOf(context: ExecutionContext): LiveSession | null | undefined {
-  const http = context.switchToHttp();
-  const request = http.getRequest<(CycleRequest & { raw?: CycleRequest }) | undefined>();
-  return (request?.raw ?? request)?.session;
 }
 
 const SEALED = Symbol('nestjs-ha-session:sealed');

@@ -29,7 +29,6 @@ export const SESSION_NAME_HINTS: Readonly<Record<string, string>> = {
   prefix: 'keys are named after `application`',
   client: 'give the ioredis client as `redis`',
   resave: 'only what changed is stored, always; leave it out',
-  saveUninitialized: 'a session is stored once something is in it, always; leave it out',
   unset: '`req.session = null` ends the session, always; leave it out',
   isGlobal: 'it stands beside `useFactory`, `useClass` or `useExisting`, not in what they return',
   url: 'give the URL as `redis`',
@@ -46,6 +45,7 @@ export const STORE_NAME_HINTS: Readonly<Record<string, string>> = {
   cookie: 'it is an option of express-session (or `SessionModule`), not of the store',
   store: 'this is the store; give `redis`',
   rolling: 'it is an option of express-session (or `SessionModule`), not of the store',
+  saveUninitialized: 'it is an option of express-session (or `SessionModule`), not of the store',
   proxy: 'it is an option of express-session (or `SessionModule`), not of the store',
   genid: 'it is an option of express-session (or `SessionModule`), not of the store',
 };

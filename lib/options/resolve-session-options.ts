@@ -9,7 +9,7 @@ import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
 import type { ResolvedSessionOptions, ResolvedStoreOptions } from './resolved-session.options.js';
 import { SESSION_DEFAULTS } from './session.defaults.js';
-import { registrationSchema, sessionSchema, storeSchema, userLimitSchema } from './session-options.schema.js';
+import { middlewareSchema, registrationSchema, sessionSchema, storeSchema, userLimitSchema } from './session-options.schema.js';
 
 /** What of the surroundings decides over options. @internal */
 export interface SessionEnvironment {
@@ -17,6 +17,13 @@ export interface SessionEnvironment {
   readonly isProduction: boolean;
   /** Whether `isGlobal` may stand among the options, as it does in `forRoot`. */
   readonly isRegistration?: boolean | undefined;
+  /** Whether they are those of `createSessionMiddleware`: without routes, with `onEvent`. */
+  readonly isMiddleware?: boolean | undefined;
+}
+
+function schemaFor({ isRegistration, isMiddleware }: SessionEnvironment): typeof sessionSchema {
+  if (isMiddleware) return middlewareSchema as unknown as typeof sessionSchema;
+  return isRegistration ? registrationSchema : sessionSchema;
 }
 
 type GivenOptions = Partial<z.output<typeof sessionSchema>>;
@@ -31,7 +38,7 @@ type GivenOptions = Partial<z.output<typeof sessionSchema>>;
  */
 export function resolveSessionOptions(options: unknown, environment: SessionEnvironment): ResolvedSessionOptions {
   const faults = new OptionFaults();
-  const given = faults.check(environment.isRegistration ? registrationSchema : sessionSchema, options, {
+  const given: GivenOptions = faults.check(schemaFor(environment), options, {
     path: '',
     hints: SESSION_NAME_HINTS,
   });
@@ -52,6 +59,7 @@ export function resolveSessionOptions(options: unknown, environment: SessionEnvi
     store: given.store ?? null,
     proxy: given.proxy,
     rolling: given.rolling ?? SESSION_DEFAULTS.rolling,
+    saveUninitialized: given.saveUninitialized ?? SESSION_DEFAULTS.saveUninitialized,
     genid: given.genid,
     onUnavailable: given.onUnavailable ?? SESSION_DEFAULTS.onUnavailable,
     lockTimeoutMs: given.lockTimeoutMs ?? SESSION_DEFAULTS.lockTimeoutMs,

@@ -54,6 +54,7 @@ export interface ResolvedSessionOptions extends ResolvedLifeOptions {
   /** `undefined`: Express's `trust proxy` decides. */
   readonly proxy: boolean | undefined;
   readonly rolling: boolean;
+  readonly saveUninitialized: boolean;
   readonly genid: SessionModuleOptions['genid'];
   readonly onUnavailable: 'reject' | 'anonymous';
   /** @unit milliseconds */

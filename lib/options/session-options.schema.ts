@@ -63,6 +63,7 @@ export const sessionSchema = z.strictObject({
   ).optional(),
   proxy: flag().optional(),
   rolling: flag().optional(),
+  saveUninitialized: flag().optional(),
   genid: callback<NonNullable<SessionModuleOptions['genid']>>('(request) => id').optional(),
   userId: common.userId,
   describe: common.describe,
@@ -80,6 +81,11 @@ export const sessionSchema = z.strictObject({
 
 /** Options of `SessionModule.forRoot`, where settings of the registration stand among them. @internal */
 export const registrationSchema = sessionSchema.extend({ isGlobal: flag().optional() });
+
+/** Options of `createSessionMiddleware`. @internal */
+export const middlewareSchema = sessionSchema
+  .omit({ forRoutes: true, exclude: true })
+  .extend({ onEvent: callback<SessionEventListener>('(event) => void').optional() });
 
 /** Options of `RedisSessionStore`. @internal */
 export const storeSchema = z.strictObject({

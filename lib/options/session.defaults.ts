@@ -40,6 +40,8 @@ export const SESSION_DEFAULTS = Object.freeze({
   lockTimeoutMs: 10_000,
   /** express-session's: the cookie is sent when it is new or changed. */
   rolling: false,
+  /** express-session's coming default: who only looks leaves no trace. */
+  saveUninitialized: false,
   /** Nest's own forRoot modules that serve a whole application (config, logger) are global. */
   isGlobal: true,
   redis: Object.freeze({

@@ -162,6 +162,13 @@ export interface SessionModuleOptions extends SessionStoreOptions {
   readonly proxy?: boolean | undefined;
   /** Send the cookie again with every response. @defaultValue false */
   readonly rolling?: boolean | undefined;
+  /**
+   * Whether a session that is new and empty is stored and gets its cookie, so that an anonymous visitor has an id that stays: for
+   * CSRF tokens, rate limits. Otherwise a session is stored once something is in it.
+   *
+   * @defaultValue false
+   */
+  readonly saveUninitialized?: boolean | undefined;
   /** Makes the id of a new session. @defaultValue express-session's: 24 random bytes */
   readonly genid?: ((req: unknown) => string) | undefined;
   /**
@@ -183,4 +190,10 @@ export interface SessionModuleOptions extends SessionStoreOptions {
   readonly forRoutes?: readonly Parameters<MiddlewareConfigProxy['forRoutes']>[number][] | undefined;
   /** Routes it leaves alone. */
   readonly exclude?: readonly Parameters<MiddlewareConfigProxy['exclude']>[number][] | undefined;
+}
+
+/** Options of `createSessionMiddleware`: those of the module, except the ones for Nest's routes. @public */
+export interface SessionMiddlewareOptions extends Omit<SessionModuleOptions, 'forRoutes' | 'exclude'> {
+  /** Takes what happens to sessions; not with `store`. */
+  readonly onEvent?: SessionEventListener | undefined;
 }

@@ -1,7 +1,7 @@
 import type { StoredSession } from '../core/session-record.js';
 import { SessionSerializationError } from '../errors/session-serialization.error.js';
 
-/** A live session in the form that is stored. @internal */
+/** A session in the form that is stored. @internal */
 export interface EncodedSession {
   /** JSON text of each top-level field, without `cookie`. */
   readonly fields: ReadonlyMap<string, string>;
@@ -13,6 +13,15 @@ export interface EncodedSession {
   readonly length: number;
 }
 
+/** A cookie in the form that is stored. @internal */
+export interface EncodedCookie {
+  readonly text: string | null;
+  readonly maxAgeMs: number | null;
+}
+
+/** A stored cookie as express-session's `Cookie` takes it. @internal */
+export type CookieData = Readonly<Record<string, unknown>>;
+
 /** Says which field of a stored session is no JSON. @internal */
 export class UndecodableFieldError extends Error {
   constructor(readonly field: string) {
@@ -21,24 +30,22 @@ export class UndecodableFieldError extends Error {
 }
 
 /**
- * Serialises a live session, field by field.
+ * Serialises a session, field by field.
  *
- * @param knownText - the text of a field that is known without looking at the field
  * @throws SessionSerializationError when a field is or holds what JSON cannot carry; names the field.
  * @internal
  */
-export function encodeSession(session: object, knownText?: (name: string) => string | undefined): EncodedSession {
+export function encodeSession(session: object): EncodedSession {
   const fields = new Map<string, string>();
   let cookie: EncodedCookie = { text: null, maxAgeMs: null };
   let length = 0;
   for (const name of Object.keys(session)) {
+    const value = (session as Record<string, unknown>)[name];
     if (name === 'cookie') {
-      cookie = encodeCookie((session as { readonly cookie: unknown }).cookie);
+      cookie = encodeCookie(value);
       continue;
     }
-    // `__proto__` as a name would set a prototype when the session is built again.
-    if (name === '__proto__') continue;
-    const text = knownText?.(name) ?? encodeField(name, (session as Record<string, unknown>)[name]);
+    const text = isField(name) ? encodeField(name, value) : undefined;
     if (text === undefined) continue;
     fields.set(name, text);
     length += name.length + text.length;
@@ -46,31 +53,90 @@ export function encodeSession(session: object, knownText?: (name: string) => str
   return { length, fields, cookie: cookie.text, cookieMaxAgeMs: cookie.maxAgeMs };
 }
 
+/** Whether a property of a session is a field: `__proto__` would set a prototype when the session is built again. @internal */
+export function isField(name: string): boolean {
+  return name !== 'cookie' && name !== '__proto__';
+}
+
+/**
+ * JSON text of a field; `undefined`: it is not stored.
+ *
+ * @throws SessionSerializationError when it is or holds what JSON cannot carry.
+ * @internal
+ */
+export function encodeField(name: string, value: unknown): string | undefined {
+  let text: string | undefined;
+  try {
+    text = jsonOf(value);
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : String(cause);
+    throw new SessionSerializationError(name, reason, { cause });
+  }
+  // A filled Map or Set becomes `{}` silently; only then is it worth a second look.
+  if (text?.includes('{}')) refuseCollections(name, value);
+  return text;
+}
+
+/** The cookie's attributes in the form that is stored. @internal */
+export function encodeCookie(cookie: unknown): EncodedCookie {
+  if (typeof cookie !== 'object' || cookie === null) return { text: null, maxAgeMs: null };
+  const attributes = plainCookie(cookie);
+  const maxAgeMs = cookieMaxAgeMs(attributes, attributes['expires']);
+  // A moment that every request moves. The length is stored; the moment is made from it on load.
+  attributes['expires'] = undefined;
+  if (
+    maxAgeMs !== null &&
+    typeof attributes['originalMaxAge'] !== 'number' &&
+    typeof attributes['maxAge'] !== 'number'
+  ) {
+    attributes['originalMaxAge'] = maxAgeMs;
+  }
+  return { text: JSON.stringify(attributes), maxAgeMs };
+}
+
 /**
  * The session data of a stored session as express-session's `get` hands it out.
  *
- * @param maxLength - fields with longer texts are left out
  * @throws UndecodableFieldError when a field is not JSON.
  * @internal
  */
-export function decodeSession(stored: StoredSession, nowMs: number, maxLength = Infinity): Record<string, unknown> {
+export function decodeSession(stored: StoredSession, nowMs: number): Record<string, unknown> {
   const data: Record<string, unknown> = {};
-  if (stored.cookie !== null) data['cookie'] = decodeCookie(stored.cookie, nowMs + stored.remainingMs);
+  if (stored.cookie !== null) data['cookie'] = withExpiry(parseCookie(stored.cookie), nowMs + stored.remainingMs);
+  return decodeFields(stored, data);
+}
+
+/** Adds the fields of a stored session to an object. @throws UndecodableFieldError when a field is not JSON. @internal */
+export function decodeFields(stored: StoredSession, data: Record<string, unknown>): Record<string, unknown> {
   for (const [name, text] of stored.fields) {
-    if (text.length <= maxLength && name !== '__proto__') data[name] = readField(stored, name, text);
+    if (isField(name)) data[name] = readField(stored, name, text);
   }
   return data;
 }
 
-/** The value of one field. @throws UndecodableFieldError when its text is not JSON. @internal */
-export function readField({ values }: StoredSession, name: string, text: string): unknown {
+/** Reads a stored cookie. @throws UndecodableFieldError when it is not JSON. @internal */
+export function parseCookie(text: string): CookieData {
+  const cookie = parse('cookie', text);
+  if (typeof cookie !== 'object' || cookie === null) throw new UndecodableFieldError('cookie');
+  return cookie as CookieData;
+}
+
+/** A stored cookie with the moment that express-session's `Cookie` expects beside a life. @internal */
+export function withExpiry(cookie: CookieData, deadlineMs: number): CookieData {
+  if (typeof cookie['originalMaxAge'] === 'number') {
+    return { ...cookie, expires: new Date(deadlineMs).toISOString() };
+  }
+  return 'originalMaxAge' in cookie ? { ...cookie, expires: null } : cookie;
+}
+
+function readField({ values }: StoredSession, name: string, text: string): unknown {
   if (!values) return parse(name, text);
   let value = values.get(name);
   if (value === undefined) values.set(name, (value = parse(name, text)));
   return copyOf(value);
 }
 
-/** A copy of what was read from JSON: a third of the time that reading it again takes. */
+/** A copy of a value that was read from JSON: a third of the time that reading it again takes. */
 function copyOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(copyOf);
@@ -86,19 +152,6 @@ function copyOf(value: unknown): unknown {
 
 const OWN_MEMBER = { configurable: true, enumerable: true, writable: true };
 
-function encodeField(name: string, value: unknown): string | undefined {
-  let text: string | undefined;
-  try {
-    text = jsonOf(value);
-  } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : String(cause);
-    throw new SessionSerializationError(name, reason, { cause });
-  }
-  // A filled Map or Set becomes `{}` without a word; only then is it worth a second look.
-  if (text?.includes('{}')) refuseCollections(name, value);
-  return text;
-}
-
 /** TypeScript's own type of `JSON.stringify` forgets what it makes of a function. */
 function jsonOf(value: unknown): string | undefined {
   return JSON.stringify(value);
@@ -113,27 +166,6 @@ function refuseCollections(field: string, value: unknown): void {
   });
 }
 
-interface EncodedCookie {
-  readonly text: string | null;
-  readonly maxAgeMs: number | null;
-}
-
-function encodeCookie(cookie: unknown): EncodedCookie {
-  if (typeof cookie !== 'object' || cookie === null) return { text: null, maxAgeMs: null };
-  const attributes = plainCookie(cookie);
-  const maxAgeMs = cookieMaxAgeMs(attributes, attributes['expires']);
-  // A moment that every request moves; what is stored is the length, and the moment is made from it on load.
-  attributes['expires'] = undefined;
-  if (
-    maxAgeMs !== null &&
-    typeof attributes['originalMaxAge'] !== 'number' &&
-    typeof attributes['maxAge'] !== 'number'
-  ) {
-    attributes['originalMaxAge'] = maxAgeMs;
-  }
-  return { text: JSON.stringify(attributes), maxAgeMs };
-}
-
 function plainCookie(cookie: object): Record<string, unknown> {
   return 'toJSON' in cookie && typeof cookie.toJSON === 'function'
     ? { ...(cookie as { toJSON(): Record<string, unknown> }).toJSON() }
@@ -143,20 +175,12 @@ function plainCookie(cookie: object): Record<string, unknown> {
 function cookieMaxAgeMs(attributes: Record<string, unknown>, expires: unknown): number | null {
   for (const name of ['originalMaxAge', 'maxAge']) {
     const value = attributes[name];
-    if (typeof value === 'number' && !Number.isNaN(value)) return value;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
   }
   if (expires === null || expires === undefined || attributes['originalMaxAge'] === null) return null;
   const moment =
     expires instanceof Date ? expires.valueOf() : typeof expires === 'string' ? Date.parse(expires) : Number.NaN;
   return Number.isNaN(moment) ? null : moment - Date.now();
-}
-
-function decodeCookie(text: string, deadlineMs: number): Record<string, unknown> {
-  const attributes = parse('cookie', text) as Record<string, unknown>;
-  if (typeof attributes['originalMaxAge'] === 'number') {
-    return { ...attributes, expires: new Date(deadlineMs).toISOString() };
-  }
-  return 'originalMaxAge' in attributes ? { ...attributes, expires: null } : attributes;
 }
 
 function parse(field: string, text: string): unknown {

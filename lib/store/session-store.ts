@@ -1,14 +1,18 @@
 import type { Request } from 'express';
 import session from 'express-session';
-import { storedId } from '../core/session-id.js';
-import type { StoredSession } from '../core/session-record.js';
 import { answer, promised } from './callback.js';
 import type { SessionStoreCallback } from './callback.js';
-import { LATE_LENGTH, LateFields } from './late-fields.js';
-import { decodeSession, UndecodableFieldError } from './session-codec.js';
+import { ForeignRequestStore } from './foreign-request-store.js';
+import { RepositoryRequestStore } from './repository-request-store.js';
+import type { RequestStore } from './request-store.js';
+import { withExpiry } from './session-codec.js';
+import type { SessionDraft } from './session-draft.js';
 import type { SessionRepository } from './session-repository.js';
-import { SessionWriter } from './session-writer.js';
-import type { PendingWrite, SessionStoreSettings } from './session-writer.js';
+import { isLive } from './session-writer.js';
+import type { SessionStoreSettings } from './session-writer.js';
+
+/** The methods that an application may have replaced by its own, on the store or in a class of its own. */
+const REPLACEABLE = ['get', 'set', 'destroy', 'touch', 'createSession'] as const;
 
 /**
  * An express-session store over a repository of sessions: keeps the whole of express-session's contract, and writes only
@@ -17,20 +21,25 @@ import type { PendingWrite, SessionStoreSettings } from './session-writer.js';
  * @public
  */
 export class SessionStore extends session.Store {
-  private readonly writer: SessionWriter;
-  private readonly late: LateFields;
-  private readonly saving = new WeakMap<object, Promise<void>>();
+  /** What was loaded for the objects that express-session, or an application, has of a session and will hand back. */
+  private readonly drafts = new WeakMap<object, SessionDraft>();
+  private readonly requests: RepositoryRequestStore;
+  private readonly byContract = new ForeignRequestStore(this);
 
   /** @internal */
   constructor(
     private readonly repository: SessionRepository,
-    private readonly settings: SessionStoreSettings,
+    settings: SessionStoreSettings,
   ) {
     super();
-    this.late = new LateFields((stored, field) => {
-      this.tellUndecodable(stored, field);
-    });
-    this.writer = new SessionWriter(repository.records, settings, this.late);
+    this.requests = new RepositoryRequestStore(repository, settings, (live) => this.drafts.get(live));
+  }
+
+  /** The way of our own middleware to the sessions: past this class, unless the application has replaced a method of it. @internal */
+  forRequests(): RequestStore {
+    return REPLACEABLE.some((name) => Reflect.get(this, name) !== SessionStore.prototype[name])
+      ? this.byContract
+      : this.requests;
   }
 
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */
@@ -40,50 +49,23 @@ export class SessionStore extends session.Store {
     sid: string,
     callback?: SessionStoreCallback<session.SessionData>,
   ): Promise<session.SessionData | undefined> | void {
-    return answer(this.fetch(sid, Infinity), callback);
+    return answer(this.fetch(sid), callback);
   }
 
   /**
-   * Loads a session for a request: what it hands out is for `createSession` alone, which adds the fields that are long.
-   *
-   * @param signal - ends the load
-   * @internal
-   */
-  loadForRequest(
-    sid: string,
-    callback: SessionStoreCallback<session.SessionData>,
-    signal: (() => AbortSignal) | undefined,
-  ): void {
-    // An application's own `get` goes before.
-    if (this.isReplaced('get')) this.get(sid, callback);
-    else void answer(this.fetch(sid, LATE_LENGTH, signal), callback);
-  }
-
-  /**
-   * Stores a session. A session of a request: only what changed; when it has ended meanwhile nothing is written and that is no
-   * error. A plain object: the whole, whatever was there before. Calls back synchronously when there is nothing to write.
+   * Stores a session. One that was handed out by this store: only what changed; when it has ended meanwhile nothing is written
+   * and that is no error. Another object: the whole, whatever was there before. Calls back synchronously when there is nothing
+   * to write.
    */
   override set(sid: string, data: object): Promise<void>;
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): void;
   override set(sid: string, data: object, callback?: SessionStoreCallback<void>): Promise<void> | void {
-    const running = this.saving.get(data);
-    // An application's own `set` may have changed the session since `pending` looked at it.
-    if (this.isReplaced('set')) this.writer.forget();
-    // Two saves of one session object: the second writes what has changed since the first.
-    const result = running ? running.then(() => this.writer.save(sid, data)) : this.writer.save(sid, data);
-    if (result) {
-      const forget = (): void => {
-        if (this.saving.get(data) === settled) this.saving.delete(data);
-      };
-      const settled: Promise<void> = result.then(forget, forget);
-      this.saving.set(data, settled);
-    }
-    return answer(result, callback);
+    return answer(this.save(sid, data), callback);
   }
 
   /** Ends a session; no request that still holds it can bring it back. */
   override destroy(sid: string, callback?: SessionStoreCallback<void>): Promise<void> | void {
-    return answer(this.end(sid), callback);
+    return answer(this.requests.end(sid), callback);
   }
 
   /**
@@ -91,7 +73,7 @@ export class SessionStore extends session.Store {
    * move by no more than `touchIntervalMs`.
    */
   override touch(sid: string, data: object, callback?: SessionStoreCallback<void>): Promise<void> | void {
-    return answer(this.writer.touch(sid, data), callback);
+    return answer(this.prolong(sid, data), callback);
   }
 
   /** Every live session's data. Walks the index page by page: for small installations and tests. */
@@ -137,72 +119,59 @@ export class SessionStore extends session.Store {
     // A session stored without a cookie must not make every request of its user fail.
     if (!('cookie' in data)) Object.assign(data, { cookie: { originalMaxAge: null } });
     const live = super.createSession(req, data);
-    this.writer.adopt(data, live);
-    this.late.adopt(data, live);
+    const draft = this.drafts.get(data);
+    if (draft) this.drafts.set(live, draft);
     return live;
   }
 
-  /**
-   * What the end of the request has to write for this live session.
-   *
-   * @throws SessionSerializationError when a field cannot be stored.
-   * @throws SessionTooLargeError when the session is larger than `maxBytes`.
-   * @internal
-   */
-  pending(data: object): PendingWrite {
-    return this.writer.pending(data);
+  private async fetch(sid: string): Promise<session.SessionData | undefined> {
+    const stored = await this.repository.records.load(sid);
+    const draft = stored && this.requests.open(sid, stored);
+    if (!draft) return undefined;
+    const data = dataOf(draft);
+    this.drafts.set(data, draft);
+    return data;
   }
 
-  /** Top-level fields of a live session that differ from what is stored. @internal */
-  changedFields(data: object): readonly string[] {
-    return this.writer.changedFields(data);
+  /** `undefined`: there is nothing to write. */
+  private save(sid: string, data: object): Promise<void> | undefined {
+    let draft = this.drafts.get(data);
+    if (!draft) {
+      if (!isLive(data)) return this.requests.replace(sid, data);
+      this.drafts.set(data, (draft = this.requests.begin(sid)));
+    }
+    return this.inTurn(draft, data);
   }
 
-  /** From now on changes of this live session are stored only while `owner` holds its lock. @internal */
-  setOwner(live: object, owner: string | undefined): void {
-    this.writer.setOwner(live, owner);
+  /** Two saves of one session object: the second writes what has changed since the first. */
+  private inTurn(draft: SessionDraft, data: object): Promise<void> | undefined {
+    if (draft.saving) return draft.saving.then(() => this.inTurn(draft, data));
+    let result: Promise<unknown>;
+    try {
+      const change = this.requests.inspect(draft, data);
+      if (change === undefined) return undefined;
+      result = this.requests.save(draft, data, change);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const over = (): void => {
+      draft.saving = undefined;
+    };
+    draft.saving = result.then(over, over);
+    return result.then(ignore);
   }
 
-  /** What is loaded from now on is not older than now, whatever is cached. @internal */
-  forget(sid: string): void {
-    this.repository.cache?.forget(sid);
-  }
-
-  /** Gives up an id for another one; for `graceMs` it can still be read. @internal */
-  rotate(sid: string, graceMs: number, callback: SessionStoreCallback<void>): void {
-    void answer(this.giveUp(sid, graceMs), callback);
-  }
-
-  private fetch(sid: string, maxLength: number, signal?: () => AbortSignal): Promise<session.SessionData | undefined> {
-    return this.repository.records.load(sid, signal).then((stored) => {
-      const data = stored ? this.decode(stored, maxLength) : undefined;
-      if (stored && data) {
-        this.writer.loaded(data, stored);
-        if (maxLength !== Infinity) this.late.loaded(data, stored);
-      }
-      return data;
-    });
-  }
-
-  private isReplaced(name: 'get' | 'set'): boolean {
-    return Reflect.get(this, name) !== Reflect.get(SessionStore.prototype, name);
-  }
-
-  private async end(sid: string): Promise<void> {
-    const outcome = await this.repository.records.destroy(sid);
-    if (outcome === 'destroyed') this.settings.onEvent?.({ type: 'destroyed', id: storedId(sid, 1).id });
-  }
-
-  private async giveUp(sid: string, graceMs: number): Promise<void> {
-    const outcome = await this.repository.records.rotate(sid, graceMs);
-    if (outcome === 'rotated') this.settings.onEvent?.({ type: 'rotated', id: storedId(sid, 1).id });
+  private prolong(sid: string, data: object): Promise<void> | undefined {
+    const draft = this.drafts.get(data);
+    if (!draft) return this.requests.prolong(sid, data);
+    return this.requests.prolongDraft(draft, data);
   }
 
   private async collect(): Promise<session.SessionData[]> {
     const sessions: session.SessionData[] = [];
     for await (const stored of this.repository.directory.all()) {
-      const data = this.decode(stored);
-      if (data) sessions.push(data);
+      const draft = this.requests.open('', stored);
+      if (draft) sessions.push(dataOf(draft));
     }
     return sessions;
   }
@@ -210,19 +179,14 @@ export class SessionStore extends session.Store {
   private async empty(): Promise<void> {
     await this.repository.endings.clear();
   }
+}
 
-  /** An undecodable session is told and counts as none: its user logs in again instead of failing for ever. */
-  private decode(stored: StoredSession, maxLength = Infinity): session.SessionData | undefined {
-    try {
-      return decodeSession(stored, Date.now(), maxLength) as unknown as session.SessionData;
-    } catch (error) {
-      if (!(error instanceof UndecodableFieldError)) throw error;
-      this.tellUndecodable(stored, error.field);
-      return undefined;
-    }
-  }
+function dataOf({ cookie, remainingMs, data }: SessionDraft): session.SessionData {
+  const own = cookie && { cookie: withExpiry(cookie, Date.now() + remainingMs) };
+  // The values belong to whoever asked: the draft compares only those that cannot change inside.
+  return { ...own, ...data } as unknown as session.SessionData;
+}
 
-  private tellUndecodable({ id }: StoredSession, field: string): void {
-    this.settings.onEvent?.({ type: 'undecodable', id, field });
-  }
+function ignore(): void {
+  // The outcome of a save is for the middleware.
 }

@@ -1,11 +1,10 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { SessionData, Store } from 'express-session';
-import { SESSION_OPTIONS, SESSION_STORE } from '../core/session.tokens.js';
+import { SESSION_MIDDLEWARE, SESSION_OPTIONS, SESSION_STORE } from '../core/session.tokens.js';
 import { SessionUnsupportedError } from '../errors/session-unsupported.error.js';
-import type { SessionCycle } from '../http/session-cycle.js';
 import type { LiveSession } from '../http/session.types.js';
 import type { ResolvedSessionOptions } from '../options/resolved-session.options.js';
-import { SESSION_CYCLE } from '../session.providers.js';
+import type { SessionMiddleware } from '../session-middleware.js';
 import { promised } from '../store/callback.js';
 import { sessionIdIn } from './session-cookie.reader.js';
 import { SessionExchange } from './session-exchange.js';
@@ -36,11 +35,11 @@ export async function signInAs(app: INestApplicationContext, data: SessionTestDa
     throw new TypeError('signInAs needs at least one field: a session that holds nothing gets no cookie.');
   }
   const { cookie } = optionsOf(app);
-  const cycle = app.get<SessionCycle>(SESSION_CYCLE, { strict: false });
+  const middleware = app.get<SessionMiddleware>(SESSION_MIDDLEWARE, { strict: false });
   const exchange = new SessionExchange(cookie.path, cookie.secure === true);
   const request: typeof exchange.request & { session?: LiveSession | null } = exchange.request;
   await promised<void>((done) => {
-    cycle(request, exchange.response, done);
+    middleware(request, exchange.response, done);
   });
   const { session } = request;
   if (!session) {

@@ -37,16 +37,7 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
     /** A request's live session: new, or of what is stored. */
     async function request(id: string, of: SessionStore = store, cookie: session.CookieOptions = {}): Promise<Live> {
       const req = { sessionID: id, sessionStore: of } as unknown as Parameters<SessionStore['createSession']>[0];
-      const data = await new Promise<session.SessionData | null | undefined>((resolve, reject) => {
-        of.loadForRequest(
-          id,
-          (error, found) => {
-            if (error instanceof Error) reject(error);
-            else resolve(found);
-          },
-          undefined,
-        );
-      });
+      const data = await of.get(id);
       if (data) return of.createSession(req, data) as unknown as Live;
       const live = of.createSession(req, {
         cookie: { originalMaxAge: null },

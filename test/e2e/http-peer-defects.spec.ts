@@ -9,7 +9,7 @@ import type { SessionCookieOptions, SessionEvent, SessionModuleOptions } from 'n
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { CycleRequest } from '../../lib/http/cycle-request.js';
+import type { RawRequest } from '../../lib/http/raw-http.js';
 import { startHttpApp } from '../support/http-app.js';
 import type { HttpApp } from '../support/http-app.js';
 import { ScriptedStore } from '../support/scripted-store.js';
@@ -42,7 +42,7 @@ async function whenWaiting(field: string): Promise<() => void> {
 @Controller()
 class Shop {
   @Get('seen')
-  seen(@Req() request: CycleRequest) {
+  seen(@Req() request: RawRequest) {
     const data = request.session as unknown as Data | undefined;
     return {
       hasSession: data !== undefined,
@@ -53,18 +53,18 @@ class Shop {
   }
 
   @Get('administrator/seen')
-  administrator(@Req() request: CycleRequest) {
+  administrator(@Req() request: RawRequest) {
     return { hasSession: request.session !== undefined };
   }
 
   @Post('login')
-  login(@Req() request: CycleRequest, @Body() body: { user: string }) {
+  login(@Req() request: RawRequest, @Body() body: { user: string }) {
     (request.session as unknown as Data)['user'] = body.user;
     return { ok: true };
   }
 
   @Post('set')
-  async set(@Req() request: CycleRequest, @Body() body: { field: string }) {
+  async set(@Req() request: RawRequest, @Body() body: { field: string }) {
     await new Promise<void>((resolve) => waiting.set(body.field, resolve));
     (request.session as unknown as Data)[body.field] = 'set';
     return { ok: true };
@@ -72,18 +72,18 @@ class Shop {
 
   @Post('login-and-go')
   @Redirect('/seen')
-  loginAndGo(@Req() request: CycleRequest, @Body() body: { user: string }): void {
+  loginAndGo(@Req() request: RawRequest, @Body() body: { user: string }): void {
     (request.session as unknown as Data)['user'] = body.user;
   }
 
   @Post('unstorable')
-  unstorable(@Req() request: CycleRequest) {
+  unstorable(@Req() request: RawRequest) {
     (request.session as unknown as Data)['amount'] = 1n;
     return { ok: true };
   }
 
   @Delete('session')
-  logout(@Req() request: CycleRequest) {
+  logout(@Req() request: RawRequest) {
     return new Promise((resolve, reject) => {
       (request.session as unknown as Data).destroy((error: Error | null) => {
         if (error) reject(error);
@@ -93,7 +93,7 @@ class Shop {
   }
 
   @Post('promises')
-  promises(@Req() request: CycleRequest) {
+  promises(@Req() request: RawRequest) {
     const data = request.session as unknown as Data;
     data['user'] = 'ann';
     return { isPromise: (data.save() as unknown) instanceof Promise };

@@ -7,9 +7,9 @@ import type { NextFunction, Request, Response } from 'express';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SessionUnavailableError } from '../../lib/errors/session-unavailable.error.js';
-import type { CycleRequest } from '../../lib/http/cycle-request.js';
+import type { RawRequest } from '../../lib/http/raw-http.js';
 import { SessionContext } from '../../lib/http/session-context.js';
-import { createSessionCycle } from '../../lib/http/session-cycle.js';
+import { createSessionHandler } from '../../lib/http/session.middleware.js';
 import { CurrentSession, SessionId, SessionValue } from '../../lib/http/session.decorators.js';
 import type { LiveSession } from '../../lib/http/session.types.js';
 import { PLATFORMS, SECRET, startHttpApp } from '../support/http-app.js';
@@ -34,8 +34,8 @@ class Deep {
 }
 
 type AnyResponse = ServerResponse & { raw?: ServerResponse };
-type AnyRequest = CycleRequest & { raw?: CycleRequest };
-const rawOf = (request: AnyRequest): CycleRequest => request.raw ?? request;
+type AnyRequest = RawRequest & { raw?: RawRequest };
+const rawOf = (request: AnyRequest): RawRequest => request.raw ?? request;
 
 @Controller()
 class Portal {
@@ -561,7 +561,7 @@ describe.each(PLATFORMS)('a session on %s', (platform) => {
 
   it('keeps two cycles over one store apart: each gives its own cookie', async () => {
     const store = new ScriptedStore();
-    const other = createSessionCycle({
+    const other = createSessionHandler({
       options: {
         secrets: [SECRET],
         cookie: { name: 'admin.sid', path: '/admin', maxAge: 5000 },
@@ -601,7 +601,7 @@ describe('the store of a cycle', () => {
     @Controller()
     class Asks {
       @Get('ask')
-      ask(@Req() request: CycleRequest) {
+      ask(@Req() request: RawRequest) {
         const mine = request.sessionStore as Counting;
         seen = mine instanceof Counting && mine instanceof session.Store;
         mine.once('event', () => (seen = [seen, 'heard']));

@@ -17,8 +17,8 @@ import session from 'express-session';
 import type { Store } from 'express-session';
 import { onTestFinished } from 'vitest';
 import { SessionContext } from '../../lib/http/session-context.js';
-import { createSessionCycle } from '../../lib/http/session-cycle.js';
-import type { SessionCycleOptions } from '../../lib/http/session-cycle.js';
+import { createSessionHandler } from '../../lib/http/session.middleware.js';
+import type { SessionHandlerOptions } from '../../lib/http/session.middleware.js';
 import { SessionFastifyBridge } from '../../lib/http/session-fastify.bridge.js';
 import { HttpClient } from './http-client.js';
 
@@ -26,7 +26,7 @@ export const SECRET = 'a-secret-of-the-http-tests-0123456789';
 export const PLATFORMS = ['express', 'fastify'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
-export interface HttpAppOptions extends Partial<SessionCycleOptions> {
+export interface HttpAppOptions extends Partial<SessionHandlerOptions> {
   readonly platform?: Platform;
   /** Behind our cycle, or behind plain express-session with `peer`. */
   readonly store?: Store;
@@ -87,7 +87,7 @@ export async function startHttpApp(options: HttpAppOptions): Promise<HttpApp> {
             ...(proxy !== undefined && { proxy }),
             rolling,
           })
-        : createSessionCycle({
+        : createSessionHandler({
             options: { ...options, secrets, cookie, proxy, rolling, genid },
             store,
             context: app.get(SessionContext),

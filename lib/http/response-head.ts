@@ -1,0 +1,60 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+type Arguments = readonly unknown[];
+type HeaderPair = readonly [name: string, value: unknown];
+
+/** The headers given to `writeHead`, in each of the forms that Node takes; those of one name together. @internal */
+export function headersOf(args: Arguments): readonly HeaderPair[] {
+  const given = args.slice(1).find((arg) => typeof arg === 'object' && arg !== null);
+  if (given === undefined) return [];
+  if (!Array.isArray(given)) return Object.entries(given as OutgoingHttpHeaders).filter(([, value]) => value !== undefined);
+  const list = given as readonly unknown[];
+  const pairs = list.every(Array.isArray) ? (list as unknown as readonly HeaderPair[]) : pairsIn(list);
+  const byName = new Map<string, [string, unknown]>();
+  for (const [name, value] of pairs) {
+    const known = byName.get(String(name).toLowerCase());
+    if (known) known[1] = [known[1], value].flat();
+    else byName.set(String(name).toLowerCase(), [String(name), value]);
+  }
+  return [...byName.values()];
+}
+
+/** The arguments of `writeHead` without its headers. @internal */
+export function withoutHeaders(args: Arguments): Arguments {
+  return args.filter((arg) => typeof arg !== 'object' || arg === null);
+}
+
+/** Throws for a head that cannot be sent, as Node does. @param args - those of `writeHead`; otherwise the response's own status counts @internal */
+export function validateHead(response: ServerResponse, args?: Arguments): void {
+  const status = args ? args[0] : response.statusCode;
+  const code = Number(status) | 0;
+  if (code < 100 || code > 999) {
+    throw Object.assign(new RangeError(`Invalid status code: ${String(status)}`), {
+      code: 'ERR_HTTP_INVALID_STATUS_CODE',
+    });
+  }
+  const message = typeof args?.[1] === 'string' ? args[1] : response.req.httpVersionMajor < 2 ? response.statusMessage : '';
+  if (message) validateHeaderValue('statusMessage', message);
+  for (const [name, value] of args ? headersOf(args) : []) {
+    validateHeaderName(name);
+    for (const item of [value].flat()) validateHeaderValue(name, item as string);
+  }
+}
+
+/** What a browser needs to be allowed to see a response at all. @internal */
+export function visibleHeaders(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => /^(vary|access-control-.*)$/i.test(name)));
+}
+
+/** What Node throws for a head that comes too late. @internal */
+export function headersSentError(action: string): Error {
+  const message = `Cannot ${action} headers after they are sent to the client`;
+  return Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
+}
+
+function pairsIn(list: readonly unknown[]): readonly HeaderPair[] {
+  const pairs: HeaderPair[] = [];
+  for (let i = 0; i + 1 < list.length; i += 2) pairs.push([String(list[i]), list[i + 1]]);
+  return pairs;
+}

@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http';
+import { tellWhenToRetry } from './session-http-error.js';
+
+/** Headers of ours for the head of a response. @internal */
+export interface SessionHeaders {
+  /** Lines of `Set-Cookie`. */
+  readonly cookies: readonly string[];
+  /** Whether the client should try again soon. */
+  readonly isOutage: boolean;
+}
+
+/**
+ * Adds our headers to a response, and what keeps its cookies with their user: no shared cache may store the response, unless the
+ * application itself has said that only the user's own may, or that it has to ask before.
+ *
+ * @internal
+ */
+export function addSessionHeaders(response: ServerResponse, { cookies, isOutage }: SessionHeaders): void {
+  if (isOutage) tellWhenToRetry(response);
+  if (cookies.length === 0) return;
+  response.setHeader('Set-Cookie', [...listOf(response, 'Set-Cookie'), ...cookies]);
+  if (!KEEPS_TO_USER.test(listOf(response, 'Cache-Control').join(', '))) response.setHeader('Cache-Control', 'no-store');
+  const vary = listOf(response, 'Vary').join(', ');
+  if (!NAMES_COOKIE.test(vary)) response.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`);
+}
+
+/** RFC 9111, section 5.2.2: with one of these a shared cache does not answer another user from it unasked. */
+const KEEPS_TO_USER = /(^|,)\s*(no-store|private|no-cache)\s*(,|=|$)/i;
+const NAMES_COOKIE = /(^|,)\s*(cookie|\*)\s*(,|$)/i;
+
+function listOf(response: ServerResponse, name: string): readonly string[] {
+  return [response.getHeader(name) ?? []].flat().map(String);
+}

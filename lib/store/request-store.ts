@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http';
+import type { Session } from 'express-session';
+import type { CookieData } from './session-codec.js';
+
+/** What of a live session is not stored yet. @internal */
+export interface PendingChange {
+  /** Top-level fields that differ. */
+  readonly fields: readonly string[];
+  /** Whether the cookie's life or attributes differ. */
+  readonly changesCookie: boolean;
+}
+
+/** One session of a request from its load to its commit, as the middleware knows it. @internal */
+export interface RequestDraft {
+  /** The id as the cookie carries it. */
+  readonly sid: string;
+  /** Whether the store has the session under this id. */
+  readonly isStored: boolean;
+  /** The fields as they were loaded. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** The cookie as it is stored, or `null`. */
+  readonly cookie: CookieData | null;
+  /** How long it lives from its load when nobody touches it. @unit milliseconds */
+  readonly remainingMs: number;
+  /** The session object that the store's own `createSession` has made, or `undefined`: then `data` is all there is. */
+  readonly made: Session | undefined;
+  /** Who must hold the session's exclusive lock for a change to be stored; `undefined`: nobody. */
+  owner: string | undefined;
+}
+
+/**
+ * The port that the middleware asks for the sessions of requests. What it hands out is handed back to the same store.
+ *
+ * A promise rejects only when the place did not answer or refused.
+ *
+ * @internal
+ */
+export interface RequestStore<Draft extends RequestDraft = RequestDraft> {
+  /** The session, or `null` when it is unknown, expired, ended, or cannot be read. The signal ends the wait of a caller that has gone. */
+  load(request: IncomingMessage, sid: string, signal?: () => AbortSignal): Promise<Draft | null>;
+  /** A session that is new. */
+  begin(sid: string): Draft;
+  /** Finds the draft of a session object that the middleware has not made itself. */
+  adopt(session: Session): Draft;
+  /**
+   * Compares the live session with the stored one: a change to store, a deadline to move, or `undefined`: nothing.
+   *
+   * @throws SessionSerializationError when a field cannot be stored.
+   * @throws SessionTooLargeError when the session is larger than `maxBytes`.
+   */
+  inspect(draft: Draft, session: Session): PendingChange | 'touch' | undefined;
+  /**
+   * Stores a live session.
+   *
+   * @param change - what `inspect` has found right now; without it the session is inspected once more
+   * @returns `false` when the session had ended: nothing was stored
+   */
+  save(draft: Draft, session: Session, change?: PendingChange): Promise<boolean>;
+  /** Moves the deadline. */
+  touch(draft: Draft, session: Session): Promise<void>;
+  /** Ends a session. */
+  end(sid: string): Promise<void>;
+  /** Gives up an id for another one; for `graceMs` it can still be read. */
+  rotate(sid: string, graceMs: number): Promise<void>;
+  /** Makes sure that what is loaded from now on is not older than now. */
+  refresh(sid: string): void;
+}

@@ -1,0 +1,246 @@
+import type { StoredSession } from '../core/session-record.js';
+import type { PendingChange, RequestDraft } from './request-store.js';
+import { decodeFields, encodeCookie, encodeField, isField, parseCookie } from './session-codec.js';
+import type { CookieData, EncodedCookie } from './session-codec.js';
+import type { StoredState } from './session-repository.js';
+
+/** A cookie's length may differ by this much and be the same: a length made of a moment is computed from the clock. */
+const COOKIE_DRIFT_MS = 50;
+
+/** The attributes of a cookie that are stored, beside its life. */
+const ATTRIBUTES = ['path', 'httpOnly', 'secure', 'sameSite', 'domain', 'partitioned', 'priority'] as const;
+
+/** What of a session is not stored yet. @internal */
+export interface SessionDelta extends PendingChange {
+  /** Fields to write: name to JSON text. */
+  readonly set: ReadonlyMap<string, string>;
+  /** Fields to delete. */
+  readonly remove: readonly string[];
+  /** JSON text of the cookie when it changed, otherwise `undefined`. */
+  readonly cookie: string | null | undefined;
+  /** The cookie's own life, or `null`. */
+  readonly cookieMaxAgeMs: number | null;
+  /** Characters of the whole session, names and texts. */
+  readonly length: number;
+  /** The values of the fields to write. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** The state of a stored session that a draft remembers. */
+interface Stored {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly cookieText: string | null;
+  readonly userId: string | null;
+  /** When the session ends unless it is touched; this process's monotonic clock. */
+  readonly deadlineMs: number;
+  /** When it ends in any case; this process's monotonic clock. */
+  readonly latestMs: number;
+}
+
+const NO_TEXTS: ReadonlyMap<string, string> = new Map<string, string>();
+
+/**
+ * One session of a request from its load to its commit: the stored texts that changes are found by, who holds its lock, whether it
+ * has ended. Changes are found by comparing, so nothing watches the session's objects and a nested change is found too.
+ *
+ * @internal
+ */
+export class SessionDraft implements RequestDraft {
+  readonly made = undefined;
+  owner: string | undefined = undefined;
+  /** Found ended when it was to be stored: nothing of it is stored any more. */
+  isEnded = false;
+  /** A save of the same object that is under way. */
+  saving: Promise<void> | undefined = undefined;
+  private stored: Stored | undefined = undefined;
+
+  private constructor(
+    readonly sid: string,
+    private values: Readonly<Record<string, unknown>>,
+    /** The cookie as it is stored, or `null`. */
+    public cookie: CookieData | null,
+    readonly remainingMs: number,
+  ) {}
+
+  /**
+   * A session as it was loaded.
+   *
+   * @param parse - reads the cookie's text; may remember what it has read
+   * @throws UndecodableFieldError when a field or the cookie is not JSON.
+   */
+  static ofStored(sid: string, record: StoredSession, parse: (text: string) => CookieData = parseCookie): SessionDraft {
+    const { fields, cookie, userId, remainingMs, longestRemainingMs } = record;
+    const values = decodeFields(record, {});
+    const draft = new SessionDraft(sid, values, cookie === null ? null : parse(cookie), remainingMs);
+    const now = performance.now();
+    const times = { deadlineMs: now + remainingMs, latestMs: now + longestRemainingMs };
+    draft.stored = { texts: fields, cookieText: cookie, userId, ...times };
+    return draft;
+  }
+
+  /** A session that is not stored yet. */
+  static ofNew(sid: string): SessionDraft {
+    return new SessionDraft(sid, {}, null, 0);
+  }
+
+  get isStored(): boolean {
+    return this.stored !== undefined;
+  }
+
+  /** The fields as they are stored. */
+  get data(): Readonly<Record<string, unknown>> {
+    return this.values;
+  }
+
+  /** JSON text of each stored field. */
+  get texts(): ReadonlyMap<string, string> {
+    return this.stored?.texts ?? NO_TEXTS;
+  }
+
+  /** Whose session it is in the store; `undefined`: it is not stored. */
+  get userId(): string | null | undefined {
+    return this.stored?.userId;
+  }
+
+  /**
+   * What of a live session is not stored; `undefined`: nothing.
+   *
+   * @throws SessionSerializationError when a field cannot be stored.
+   */
+  compare(session: object): SessionDelta | undefined {
+    const { texts, values } = this;
+    let set: Map<string, string> | undefined;
+    let written: Record<string, unknown> | undefined;
+    let kept = 0;
+    let length = 0;
+    for (const name of Object.keys(session)) {
+      if (!isField(name)) continue;
+      const value = (session as Record<string, unknown>)[name];
+      const known = texts.get(name);
+      const isSame = known !== undefined && value === values[name] && (typeof value !== 'object' || value === null);
+      const text = isSame ? known : encodeField(name, value);
+      if (text === undefined) continue;
+      if (known !== undefined) kept += 1;
+      length += name.length + text.length;
+      if (text === known) continue;
+      (set ??= new Map()).set(name, text);
+      (written ??= {})[name] = value;
+    }
+    const hasRemoved = kept < texts.size;
+    const cookie = this.changedCookie((session as { readonly cookie?: unknown }).cookie);
+    if (!set && !hasRemoved && !cookie && this.stored) return undefined;
+    const remove = hasRemoved ? [...texts.keys()].filter((name) => isAbsent(session, name)) : [];
+    return deltaOf(set ?? new Map<string, string>(), remove, cookie, session, length, written ?? {});
+  }
+
+  /** The same of the cookie alone. */
+  compareCookie(session: object): SessionDelta | undefined {
+    const cookie = this.changedCookie((session as { readonly cookie?: unknown }).cookie);
+    let length = 0;
+    for (const [name, text] of this.texts) length += name.length + text.length;
+    return cookie && deltaOf(new Map(), [], cookie, session, length, {});
+  }
+
+  /** Takes note that it was created, with all of this. @param longestMs - how long it may live at the most */
+  created(delta: SessionDelta, userId: string | null, { remainingMs }: StoredState, longestMs: number): void {
+    const now = performance.now();
+    const times = { deadlineMs: now + remainingMs, latestMs: now + longestMs };
+    this.stored = { texts: delta.set, cookieText: delta.cookie ?? null, userId, ...times };
+    this.values = delta.values;
+    this.cookie = typeof delta.cookie !== 'string' ? null : parseCookie(delta.cookie);
+  }
+
+  /** Takes note that this change is stored. */
+  committed(delta: SessionDelta, userId: string | null, { remainingMs }: StoredState): void {
+    const { stored } = this;
+    if (!stored) return;
+    const texts = new Map(stored.texts);
+    for (const name of delta.remove) texts.delete(name);
+    for (const [name, text] of delta.set) texts.set(name, text);
+    const cookieText = delta.cookie === undefined ? stored.cookieText : delta.cookie;
+    if (delta.cookie !== undefined) this.cookie = delta.cookie === null ? null : parseCookie(delta.cookie);
+    this.stored = { ...stored, texts, cookieText, userId, deadlineMs: performance.now() + remainingMs };
+    this.values = { ...this.values, ...delta.values };
+  }
+
+  /** Takes note that its deadline was moved. */
+  touched({ remainingMs }: StoredState): void {
+    if (this.stored) this.stored = { ...this.stored, deadlineMs: performance.now() + remainingMs };
+  }
+
+  /** By how much a touch now would move the deadline. */
+  touchGainMs(idleTimeoutMs: number): number {
+    const { stored } = this;
+    return stored ? Math.min(performance.now() + idleTimeoutMs, stored.latestMs) - stored.deadlineMs : 0;
+  }
+
+  private changedCookie(cookie: unknown): EncodedCookie | undefined {
+    const { stored } = this;
+    if (!stored) return encodeCookie(cookie);
+    if (this.cookie && isCookie(cookie) && sameCookie(this.cookie, cookie, stored.cookieText)) return undefined;
+    const encoded = encodeCookie(cookie);
+    const isSame = encoded.text === stored.cookieText || sameTexts(stored.cookieText, encoded.text);
+    return isSame ? undefined : encoded;
+  }
+}
+
+/** The life that a session's cookie gives it, or `null`. @internal */
+export function cookieLifeMs(cookie: unknown): number | null {
+  const life = isCookie(cookie) ? cookie['originalMaxAge'] : undefined;
+  if (life === null) return null;
+  return typeof life === 'number' && Number.isFinite(life) ? life : encodeCookie(cookie).maxAgeMs;
+}
+
+function deltaOf(
+  set: ReadonlyMap<string, string>,
+  remove: readonly string[],
+  cookie: EncodedCookie | undefined,
+  session: object,
+  length: number,
+  values: Readonly<Record<string, unknown>>,
+): SessionDelta {
+  return {
+    set,
+    remove,
+    values,
+    length,
+    fields: [...set.keys(), ...remove],
+    changesCookie: cookie !== undefined,
+    cookie: cookie?.text,
+    cookieMaxAgeMs: cookie ? cookie.maxAgeMs : cookieLifeMs((session as { readonly cookie?: unknown }).cookie),
+  };
+}
+
+function isAbsent(session: object, name: string): boolean {
+  return !Object.hasOwn(session, name) || encodeField(name, (session as Record<string, unknown>)[name]) === undefined;
+}
+
+/** One of express-session's class: its attributes can be read one by one. */
+function isCookie(cookie: unknown): cookie is Record<string, unknown> {
+  return typeof cookie === 'object' && cookie !== null && 'toJSON' in cookie && 'originalMaxAge' in cookie;
+}
+
+/** Most requests leave their cookie alone: then nothing is serialised. `own`: the session's own attributes, see `SessionCookie`. */
+function sameCookie(loaded: CookieData, cookie: Record<string, unknown>, text: string | null): boolean {
+  if (cookie['own'] !== undefined || loaded['own'] !== undefined || text === null) return false;
+  return sameLife(loaded['originalMaxAge'], cookie['originalMaxAge']) && sameAttributes(loaded, cookie);
+}
+
+function sameAttributes(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+  return ATTRIBUTES.every((name) => (a[name] ?? null) === (b[name] ?? null));
+}
+
+function sameTexts(stored: string | null, current: string | null): boolean {
+  if (stored === null || current === null) return false;
+  const [a, b] = [JSON.parse(stored), JSON.parse(current)] as [Record<string, unknown>, Record<string, unknown>];
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((name) => {
+    if (name === 'originalMaxAge') return sameLife(a[name], b[name]);
+    // express-session adds attributes that are not set as null.
+    return JSON.stringify(a[name] ?? null) === JSON.stringify(b[name] ?? null);
+  });
+}
+
+function sameLife(before: unknown, after: unknown): boolean {
+  if (typeof before === 'number' && typeof after === 'number') return Math.abs(before - after) <= COOKIE_DRIFT_MS;
+  return (before ?? null) === (after ?? null);
+}
