@@ -132,11 +132,14 @@ module.exports = {
       to: { path: vendor('ioredis'), dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'express-session-only-in-adapter-and-cycle',
+      name: 'express-session-only-in-adapter-and-live-session',
       comment:
-        'All that knows express-session stays in its adapter, its cycle and its cookie; an `import type` is free.',
+        'All that knows express-session stays in its adapter, the live session and its cookie; an `import type` is free.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: ['^lib/store/session-store\\.ts$', '^lib/http/session-(cycle|cookie)\\.ts$'] },
+      from: {
+        path: '^lib/',
+        pathNot: ['^lib/store/session-store\\.ts$', '^lib/http/(live-session|session-cookie|cookie-attributes)\\.ts$'],
+      },
       to: { path: vendor('express-session'), dependencyTypesNot: ['type-only'] },
     },
     {

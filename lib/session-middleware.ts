@@ -98,9 +98,8 @@ export function openSessionStore(
   repository: SessionRepository | null,
   onEvent: SessionEventListener | undefined,
 ): Store {
-  if (repository) return new SessionStore(repository, { ...options, onEvent });
-  if (options.store) return options.store;
-  throw new Error('unreachable: without a repository there is a store of the application');
+  // Without a repository there is a store of the application.
+  return repository ? new SessionStore(repository, { ...options, onEvent }) : (options.store as Store);
 }
 
 /** Whether faults of the configuration that are merely unwise elsewhere count. @internal */

@@ -15,7 +15,8 @@ export class SessionStaleError extends SessionError {
     /** The top-level fields. */
     readonly fields: readonly string[],
   ) {
-    const what = Array.isArray(fields) && fields.length > 0 ? fields.map((name) => `"${name}"`).join(', ') : 'a session';
+    const what =
+      Array.isArray(fields) && fields.length > 0 ? fields.map((name) => `"${name}"`).join(', ') : 'a session';
     super(
       `${what} was changed or saved on a session object that ${replacedBy} had replaced before; nothing of that was stored. ` +
         'Take the session anew from req.session or SessionService.current(), or from what SessionService.regenerate() returns.',

@@ -73,7 +73,7 @@ export class SessionCookie extends ExpressCookie {
   /** In one step: express-session asks the clock twice, so that a millisecond is lost each time. */
   override set maxAge(ms: number | null | undefined) {
     if (typeof ms !== 'number') {
-      this.expires = ms as null;
+      this.expires = ms;
       return;
     }
     this._expires = validDate('maxAge', new Date(Date.now() + ms), ms);
@@ -104,15 +104,17 @@ export class SessionCookie extends ExpressCookie {
 export function restoredForm(options: SessionCookieOptions, form: CookieOptions, stored: StoredCookie): CookieOptions {
   const known = form as Readonly<Record<string, unknown>>;
   // Nearly always: nothing is made for it then.
-  if (stored['own'] === undefined && ATTRIBUTES.every((name) => (stored[name] ?? undefined) === known[name])) return form;
+  if (stored['own'] === undefined && ATTRIBUTES.every((name) => (stored[name] ?? undefined) === known[name]))
+    return form;
   const own = ownNames(stored);
   const restored: Record<string, unknown> = {};
   for (const name of ATTRIBUTES) {
     const before = stored[name] ?? undefined;
     const isKept = own.includes(name) || (before !== undefined && dependsOnRequest(options, name));
-    restored[name] = isKept && !(name === 'secure' && form.secure === true && !own.includes(name)) ? before : known[name];
+    restored[name] =
+      isKept && !(name === 'secure' && form.secure === true && !own.includes(name)) ? before : known[name];
   }
-  return restored as CookieOptions;
+  return restored;
 }
 
 /** Whether it is a cookie of ours: an application may put another one in its place. @internal */
@@ -133,12 +135,17 @@ function dependsOnRequest({ forRequest, secure, sameSite }: SessionCookieOptions
 
 function ownNames(stored: StoredCookie | undefined): readonly string[] {
   const own = stored?.['own'];
-  return Array.isArray(own) ? own.filter((name): name is string => (ATTRIBUTES as readonly unknown[]).includes(name)) : NO_NAMES;
+  return Array.isArray(own)
+    ? own.filter((name): name is string => (ATTRIBUTES as readonly unknown[]).includes(name))
+    : NO_NAMES;
 }
 
 const NO_NAMES: readonly string[] = [];
 
 function validDate(attribute: string, date: Date, given: unknown): Date {
   if (!Number.isNaN(date.valueOf())) return date;
-  throw new SessionCookieError(attribute, `it must be a finite number of milliseconds or a valid date, not ${String(given)}`);
+  throw new SessionCookieError(
+    attribute,
+    `it must be a finite number of milliseconds or a valid date, not ${String(given)}`,
+  );
 }

@@ -1,20 +1,25 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { headersOf, headersSentError, validateHead, visibleHeaders, withoutHeaders } from './response-head.js';
-import { addSessionHeaders } from './session-headers.js';
-import type { SessionHeaders } from './session-headers.js';
+import { coverHeldResponse, GUARD, type GuardedResponse, type HeldResponse } from './held-response.js';
+import {
+  copyOfHead,
+  hasStatusMessage,
+  headersOf,
+  headersSentError,
+  resetHead,
+  validateHead,
+  visibleHeaders,
+  withoutHeaders,
+} from './response-head.js';
+import { addSessionHeaders, SESSION_HEADERS, type SessionHeaders } from './session-headers.js';
 import type { SessionErrorResponse } from './session-http-error.js';
 
 type Arguments = readonly unknown[];
 type Method = (...args: Arguments) => unknown;
-type Listener = (...args: unknown[]) => void;
 
 /** The methods that make a response leave. */
 const LEAVING = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
 type LeavingName = (typeof LEAVING)[number];
 type LeavingMethods = Readonly<Record<LeavingName, Method>>;
-
-/** Methods of a response that a held one refuses, as one does whose head has been sent. */
-const REFUSED = { setHeader: 'set', setHeaders: 'set', appendHeader: 'append', removeHeader: 'remove' } as const;
 
 interface Call {
   readonly name: LeavingName;
@@ -34,14 +39,8 @@ export interface ResponseKeeper {
   failed(error: unknown, what: 'store' | 'send'): SessionErrorResponse;
   /** Takes a failure that no response can tell any more. */
   failedLate(error: unknown): void;
-  /** Called when the last byte has been let go, or was replaced. */
+  /** The last byte has been let go, or was replaced. */
   ended(): void;
-}
-
-const GUARD = Symbol('nestjs-ha-session:guard');
-
-interface GuardedResponse extends ServerResponse {
-  [GUARD]: ResponseGuard;
 }
 
 /**
@@ -49,7 +48,7 @@ interface GuardedResponse extends ServerResponse {
  * between.
  *
  * Replaces the four methods that make a response leave, on this one response: a mounted Express application exchanges its
- * prototype. All else is covered once the response is held for the first time, which a read never is.
+ * prototype. All else is covered once the response is held.
  *
  * @internal
  */
@@ -76,16 +75,17 @@ const GUARDED_METHODS = Object.fromEntries(
  */
 type State = 'untouched' | 'held' | 'open' | 'replaced';
 
-class ResponseGuard {
+class ResponseGuard implements HeldResponse {
   state: State = 'untouched';
   hasHead = false;
   hasEnd = false;
   /** Those who want to know when a held response can be written to again. */
-  drainListeners: Listener[] = [];
+  drainListeners: ((...args: unknown[]) => void)[] = [];
   private calls: Call[] = [];
   private work: Promise<void> | undefined;
   private heldStatus: readonly [code: number, message: string] = [200, ''];
   private isCovered = false;
+  private isHeadComplete = false;
   private isClosing = false;
   /** Headers set before the application ran (CORS, security): an error response needs them too. */
   private readonly initialHeaders: OutgoingHttpHeaders;
@@ -96,6 +96,10 @@ class ResponseGuard {
     private readonly keeper: ResponseKeeper,
   ) {
     this.initialHeaders = response.getHeaders();
+  }
+
+  get isHeld(): boolean {
+    return this.state === 'held';
   }
 
   take(name: LeavingName, args: Arguments): unknown {
@@ -143,7 +147,7 @@ class ResponseGuard {
     this.hasHead = response.headersSent;
     this.heldStatus = [response.statusCode, hasStatusMessage(response) ? response.statusMessage : ''];
     this.state = 'held';
-    if (!this.isCovered) cover(response);
+    if (!this.isCovered) coverHeldResponse(response);
     this.isCovered = true;
     this.listenForClose();
     this.follow(work);
@@ -175,7 +179,7 @@ class ResponseGuard {
       if (this.hasHead) throw headersSentError('write');
       validateHead(this.response, args);
     }
-    this.calls.push({ name, args: name === 'writeHead' ? args.map(copyOf) : args });
+    this.calls.push({ name, args: name === 'writeHead' ? copyOfHead(args) : args });
     this.hasHead = true;
     if (name === 'end') this.hasEnd = true;
     return name === 'write' ? false : this.response;
@@ -183,9 +187,15 @@ class ResponseGuard {
 
   /** Ends the pretence: makes the calls that have waited. */
   private finish(): void {
+    this.work = undefined;
     const calls = this.lift();
-    const isWritable = this.open(calls) !== false;
-    if (this.isReplaced()) return;
+    let isWritable: boolean;
+    try {
+      isWritable = this.open(calls) !== false;
+    } catch (error) {
+      this.replace(error, 'send', calls);
+      return;
+    }
     const { response, drainListeners } = this;
     this.drainListeners = [];
     for (const listener of drainListeners) response.on('drain', listener);
@@ -199,21 +209,11 @@ class ResponseGuard {
   }
 
   /** Lets calls pass; the first of them takes the head along. */
-  private open(calls: readonly Call[]): unknown {
-    const isHeadSent = this.response.headersSent;
+  private open([first, ...others]: readonly Call[]): unknown {
     this.state = 'open';
-    let result: unknown;
-    try {
-      const [first, ...others] = calls;
-      if (!first) return undefined;
-      result = this.pass(first.name, isHeadSent ? first.args : this.completeHead(first));
-      for (const { name, args } of others) result = this.pass(name, args);
-    } catch (error) {
-      // What nobody waited for is the caller's own error.
-      if (!this.work) throw error;
-      this.replace(error, 'send', calls);
-      return undefined;
-    }
+    if (!first) return undefined;
+    let result = this.pass(first.name, this.isHeadComplete ? first.args : this.completeHead(first));
+    for (const { name, args } of others) result = this.pass(name, args);
     if (!this.hasEnd) this.listenForClose();
     return result;
   }
@@ -221,13 +221,16 @@ class ResponseGuard {
   /** Adds our headers, to those too that are given with the head. */
   private completeHead({ name, args }: Call): Arguments {
     const { response, keeper } = this;
+    this.isHeadComplete = true;
     const status = name === 'writeHead' ? Number(args[0]) : response.statusCode;
     const added = keeper.headersFor(status);
     if (!added) return args;
     const headers = name === 'writeHead' ? headersOf(args) : [];
-    for (const [header, value] of headers) response.setHeader(header, value as string);
+    // Node lets those that are given with the head replace ours.
+    const isShared = headers.some(([header]) => SESSION_HEADERS.includes(header.toLowerCase()));
+    if (isShared) for (const [header, value] of headers) response.setHeader(header, value as string);
     addSessionHeaders(response, added);
-    return headers.length > 0 ? withoutHeaders(args) : args;
+    return isShared ? withoutHeaders(args) : args;
   }
 
   private pass(name: LeavingName, args: Arguments): unknown {
@@ -263,16 +266,10 @@ class ResponseGuard {
     }
     const { status, body } = keeper.failed(error, what);
     const text = JSON.stringify(body);
-    const kept = { ...this.initialHeaders, ...visibleHeaders(response.getHeaders()) };
-    for (const { name, args } of calls) {
-      if (name === 'writeHead') Object.assign(kept, visibleHeaders(Object.fromEntries(headersOf(args)) as OutgoingHttpHeaders));
-    }
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    for (const [name, value] of Object.entries(kept)) if (value !== undefined) response.setHeader(name, value);
+    const head = calls.find(({ name }) => name === 'writeHead');
+    resetHead(response, status, { ...this.initialHeaders, ...visibleHeaders(response, head?.args) });
     response.setHeader('Content-Type', 'application/json; charset=utf-8');
     response.setHeader('Content-Length', String(Buffer.byteLength(text)));
-    if (hasStatusMessage(response)) response.statusMessage = '';
-    response.statusCode = status;
     const added = keeper.headersFor(status);
     if (added) addSessionHeaders(response, added);
     // Node's `end` calls the response's own methods for the head, and over HTTP/2 for the body too.
@@ -291,10 +288,6 @@ class ResponseGuard {
     return name === 'write' ? false : this.response;
   }
 
-  private isReplaced(): boolean {
-    return this.state === 'replaced';
-  }
-
   private listenForClose(): void {
     if (this.isClosing) return;
     this.isClosing = true;
@@ -304,88 +297,4 @@ class ResponseGuard {
 
 function onClose(this: GuardedResponse): void {
   this[GUARD].closed();
-}
-
-/** Lays over a response what a held one answers instead of itself. Otherwise the response answers as before. */
-function cover(response: ServerResponse): void {
-  for (const [name, coverOf] of COVERS) {
-    const own = Object.getOwnPropertyDescriptor(response, name);
-    const below = (): PropertyDescriptor => own ?? inherited(response, name);
-    Object.defineProperty(response, name, coverOf(below));
-  }
-}
-
-type Below = () => PropertyDescriptor;
-
-const COVERS: readonly (readonly [name: string, coverOf: (below: Below) => PropertyDescriptor])[] = [
-  ['headersSent', (below) => accessor(below, () => true)],
-  ['writableEnded', (below) => accessor(below, ({ hasEnd }) => hasEnd)],
-  ...Object.entries(REFUSED).map(([name, action]) => {
-    const refuse = (): never => {
-      throw headersSentError(action);
-    };
-    return [name, (below: Below) => method(below, refuse)] as const;
-  }),
-  // Whoever replaced `write` above us (compression) asks for the head before each part that it writes.
-  [
-    '_implicitHeader',
-    (below) => method(below, (response) => response[GUARD].hasHead || response.writeHead(response.statusCode)),
-  ],
-  // Kept back, not only registered: who replaced `on` beneath us (compression again) moves the listeners that it knows to a stream
-  // of its own, which knows nothing of our `false`.
-  [
-    'on',
-    (below) =>
-      method(below, (response, args) => {
-        const [type, listener] = args;
-        if (type !== 'drain') return (below().value as Method).apply(response, args as unknown[]);
-        response[GUARD].drainListeners.push(listener as Listener);
-        return response;
-      }),
-  ],
-];
-
-function accessor(below: Below, whenHeld: (guard: ResponseGuard) => boolean): PropertyDescriptor {
-  return {
-    configurable: true,
-    get(this: GuardedResponse): unknown {
-      const guard = this[GUARD];
-      if (guard.state === 'held') return whenHeld(guard);
-      const { get, value } = below();
-      return get ? (get.call(this) as unknown) : (value as unknown);
-    },
-  };
-}
-
-function method(
-  below: Below,
-  whenHeld: (response: GuardedResponse, args: Arguments) => unknown,
-): PropertyDescriptor {
-  return {
-    configurable: true,
-    writable: true,
-    value(this: GuardedResponse, ...args: unknown[]): unknown {
-      if (this[GUARD].state === 'held') return whenHeld(this, args);
-      return (below().value as Method).apply(this, args);
-    },
-  };
-}
-
-/** What a response has by its class; looked up anew, since a mounted Express application exchanges the prototype. */
-function inherited(response: ServerResponse, name: string): PropertyDescriptor {
-  for (let at: unknown = Object.getPrototypeOf(response); at !== null; at = Object.getPrototypeOf(at)) {
-    const found = Object.getOwnPropertyDescriptor(at, name);
-    if (found) return found;
-  }
-  return { value: undefined };
-}
-
-/** HTTP/2 has none, and Node warns of asking. */
-function hasStatusMessage(response: ServerResponse): boolean {
-  return response.req.httpVersionMajor < 2;
-}
-
-function copyOf(arg: unknown): unknown {
-  if (Array.isArray(arg)) return [...(arg as unknown[])];
-  return typeof arg === 'object' && arg !== null ? { ...arg } : arg;
 }

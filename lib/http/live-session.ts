@@ -10,6 +10,8 @@ export const SESSION_REQUEST = Symbol.for('nestjs-ha-session:request');
 
 /** What the methods of a live session ask. @internal */
 export interface SessionOperations {
+  /** What `req.session` shows, and whether somebody has looked. */
+  readonly current: { shown: LiveSession | null | undefined; hasRead: boolean };
   save(session: LiveSession): Promise<void>;
   reload(session: LiveSession): Promise<void>;
   destroy(session: LiveSession): Promise<void>;
@@ -63,6 +65,7 @@ class RequestSession {
 
 // Not by `extends`: express-session's constructor defines two properties on each object.
 Object.setPrototypeOf(RequestSession.prototype, session.Session.prototype);
+Object.defineProperty(RequestSession.prototype, 'constructor', { value: session.Session });
 
 /** Makes the live session of a request. @internal */
 export function createLiveSession(
@@ -81,13 +84,15 @@ export function createLiveSession(
 export function equipSession(made: session.Session, cookie: Cookie): LiveSession {
   if (Object.getPrototypeOf(made) === session.Session.prototype) Object.setPrototypeOf(made, RequestSession.prototype);
   (made as { cookie: Cookie }).cookie = cookie;
-  return made as LiveSession;
+  return made;
 }
 
 /** Whether something is a session object of express-session's class, or of a second copy of it. @internal */
 export function isSessionObject(value: unknown): value is LiveSession {
   if (value instanceof session.Session) return true;
-  return typeof value === 'object' && value !== null && ['save', 'touch', 'cookie', 'id'].every((name) => name in value);
+  return (
+    typeof value === 'object' && value !== null && ['save', 'touch', 'cookie', 'id'].every((name) => name in value)
+  );
 }
 
 function operationsOf(live: RequestSession): SessionOperations {

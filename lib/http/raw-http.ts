@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Store } from 'express-session';
 import type { LiveSession } from './session.types.js';
@@ -43,4 +43,14 @@ interface GraphQLContext {
 
 function rawOrNothing(outer: unknown): RawRequest | undefined {
   return typeof outer === 'object' && outer !== null ? rawOf<RawRequest>(outer as RawRequest) : undefined;
+}
+
+/** Aborts once nobody can take the response any more. @internal */
+export function signalOfClose(response: ServerResponse): AbortSignal {
+  if (response.destroyed) return AbortSignal.abort();
+  const controller = new AbortController();
+  response.once('close', () => {
+    controller.abort();
+  });
+  return controller.signal;
 }

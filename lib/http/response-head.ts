@@ -8,16 +8,25 @@ type HeaderPair = readonly [name: string, value: unknown];
 export function headersOf(args: Arguments): readonly HeaderPair[] {
   const given = args.slice(1).find((arg) => typeof arg === 'object' && arg !== null);
   if (given === undefined) return [];
-  if (!Array.isArray(given)) return Object.entries(given as OutgoingHttpHeaders).filter(([, value]) => value !== undefined);
+  if (!Array.isArray(given))
+    return Object.entries(given as OutgoingHttpHeaders).filter(([, value]) => value !== undefined);
   const list = given as readonly unknown[];
   const pairs = list.every(Array.isArray) ? (list as unknown as readonly HeaderPair[]) : pairsIn(list);
   const byName = new Map<string, [string, unknown]>();
   for (const [name, value] of pairs) {
-    const known = byName.get(String(name).toLowerCase());
+    const known = byName.get(name.toLowerCase());
     if (known) known[1] = [known[1], value].flat();
-    else byName.set(String(name).toLowerCase(), [String(name), value]);
+    else byName.set(name.toLowerCase(), [name, value]);
   }
   return [...byName.values()];
+}
+
+/** The arguments of `writeHead`, as they are now. @internal */
+export function copyOfHead(args: Arguments): Arguments {
+  return args.map((arg) => {
+    if (Array.isArray(arg)) return [...(arg as unknown[])];
+    return typeof arg === 'object' && arg !== null ? { ...arg } : arg;
+  });
 }
 
 /** The arguments of `writeHead` without its headers. @internal */
@@ -25,7 +34,13 @@ export function withoutHeaders(args: Arguments): Arguments {
   return args.filter((arg) => typeof arg !== 'object' || arg === null);
 }
 
-/** Throws for a head that cannot be sent, as Node does. @param args - those of `writeHead`; otherwise the response's own status counts @internal */
+/**
+ * Throws for a head that cannot be sent, as Node does.
+ *
+ * @param args - those of `writeHead`; otherwise the response's own status counts
+ * @throws RangeError and TypeError with Node's codes.
+ * @internal
+ */
 export function validateHead(response: ServerResponse, args?: Arguments): void {
   const status = args ? args[0] : response.statusCode;
   const code = Number(status) | 0;
@@ -34,7 +49,7 @@ export function validateHead(response: ServerResponse, args?: Arguments): void {
       code: 'ERR_HTTP_INVALID_STATUS_CODE',
     });
   }
-  const message = typeof args?.[1] === 'string' ? args[1] : response.req.httpVersionMajor < 2 ? response.statusMessage : '';
+  const message = typeof args?.[1] === 'string' ? args[1] : hasStatusMessage(response) ? response.statusMessage : '';
   if (message) validateHeaderValue('statusMessage', message);
   for (const [name, value] of args ? headersOf(args) : []) {
     validateHeaderName(name);
@@ -42,9 +57,27 @@ export function validateHead(response: ServerResponse, args?: Arguments): void {
   }
 }
 
-/** What a browser needs to be allowed to see a response at all. @internal */
-export function visibleHeaders(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => /^(vary|access-control-.*)$/i.test(name)));
+/** What a browser needs to be allowed to see a response at all. @param head - the arguments of a `writeHead` that waits @internal */
+export function visibleHeaders(response: ServerResponse, head: Arguments = []): OutgoingHttpHeaders {
+  const given = Object.fromEntries(headersOf(head)) as OutgoingHttpHeaders;
+  return Object.fromEntries(
+    Object.entries({ ...response.getHeaders(), ...given }).filter(([name]) => VISIBLE.test(name)),
+  );
+}
+
+const VISIBLE = /^(vary|access-control-.*)$/i;
+
+/** Gives a response that has not been sent another status and other headers. @internal */
+export function resetHead(response: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+  if (hasStatusMessage(response)) response.statusMessage = '';
+  response.statusCode = status;
+}
+
+/** HTTP/2 has none, and Node warns of asking. @internal */
+export function hasStatusMessage(response: ServerResponse): boolean {
+  return response.req.httpVersionMajor < 2;
 }
 
 /** What Node throws for a head that comes too late. @internal */

@@ -27,7 +27,11 @@ export class RetiredSessions {
     return this.all.find((retired) => retired.session === session)?.replacedBy;
   }
 
-  /** @throws SessionStaleError when one of them was changed since. */
+  /**
+   * Finds changes that would be lost.
+   *
+   * @throws SessionStaleError when one of them was changed since.
+   */
   check(): void {
     for (const { session, replacedBy, texts } of this.all) {
       const now = textsOf(session);

@@ -1,10 +1,8 @@
-import type { ServerResponse } from 'node:http';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import { concatMap, defer, from, map, Observable, of, Subscription, switchMap } from 'rxjs';
 import { SessionAccessError } from '../errors/session-access.error.js';
-import { SessionUnsupportedError } from '../errors/session-unsupported.error.js';
 import { rawRequestOf } from './raw-http.js';
 import { SessionRequest } from './session-request.js';
 import type { SessionAccessMode } from './session.types.js';
@@ -35,7 +33,9 @@ export class SessionAccessInterceptor implements NestInterceptor {
     if (!session) {
       // Without a session nothing is stored, which is all that the others promise.
       if (mode !== 'exclusive') return next.handle();
-      throw refuse('its request has no session; SessionModule covers HTTP routes, and GraphQL resolvers whose context has `req`');
+      throw refuse(
+        'its request has no session; SessionModule covers HTTP routes, and GraphQL resolvers whose context has `req`',
+      );
     }
     const before = session.access;
     if (before !== undefined && before !== mode && !includes(before, mode)) {
@@ -44,7 +44,7 @@ export class SessionAccessInterceptor implements NestInterceptor {
     if (before !== 'exclusive') session.access = mode;
     const values = next.handle().pipe(commitBeforeValue(session, context.getType<string>() === 'graphql'));
     if (mode !== 'exclusive') return values;
-    return defer(() => from((session.entry ??= enter(session)))).pipe(switchMap(() => untilSettled(session, values)));
+    return defer(() => from(session.enterExclusive())).pipe(switchMap(() => untilSettled(session, values)));
   }
 }
 
@@ -73,35 +73,6 @@ function commitBeforeValue(session: SessionRequest, isAnswered: boolean): MonoTy
   });
 }
 
-/** Takes the lock and loads the session anew. Nobody else knows the id of a new session: it needs no lock. */
-async function enter(session: SessionRequest): Promise<void> {
-  const { locks, lockableId } = session;
-  if (!locks) throw new SessionUnsupportedError("@SessionAccess('exclusive')", 'sessions in Redis or in this process');
-  if (lockableId === undefined) return;
-  const gone = closeOf(session.response);
-  try {
-    const lock = await locks.acquire(lockableId, gone);
-    gone.addEventListener('abort', () => {
-      session.ended();
-    });
-    await session.enterExclusive(lock, lockableId).catch(async (error: unknown) => {
-      await lock.release();
-      throw error;
-    });
-  } catch (error) {
-    session.note(error);
-    throw error;
-  }
-}
-
-function closeOf(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once('close', () => {
-    gone.abort();
-  });
-  return gone.signal;
-}
-
 /**
  * Passes a handler's values on. A handler goes on when nobody waits for it any more (rxjs `timeout`): until it has settled, the
  * session stays its own. What sends one value after the other ends with its subscriber.
@@ -111,9 +82,9 @@ function untilSettled(session: SessionRequest, values: Observable<unknown>): Obs
     const inner = new Subscription();
     let hasValue = false;
     let isLeft = false;
-    session.handlerBegins();
+    session.exclusive?.handlerBegins();
     inner.add(() => {
-      session.handlerEnds();
+      session.exclusive?.handlerEnds();
     });
     inner.add(
       values.subscribe({

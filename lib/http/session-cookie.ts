@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import session from 'express-session';
+import type session from 'express-session';
 import type { CookieOptions } from 'express-session';
 import { LRUCache } from 'lru-cache';
 import { SessionCookieError } from '../errors/session-cookie.error.js';
@@ -57,7 +57,9 @@ export class SessionCookies {
   read(request: RawRequest): readonly VerifiedCookie[] {
     const found = this.valuesIn(request).flatMap((value) => this.verify(value) ?? []);
     if (found.length < 2) return found.length === 0 ? this.parsedByOthers(request) : found;
-    return found.filter(({ sid }, index) => found.findIndex((other) => other.sid === sid) === index).slice(0, MAX_TRIED);
+    return found
+      .filter(({ sid }, index) => found.findIndex((other) => other.sid === sid) === index)
+      .slice(0, MAX_TRIED);
   }
 
   /** How many cookies of this name a request brings, verified or not. */
@@ -129,7 +131,7 @@ export class SessionCookies {
     const { cookie } = request.headers;
     const values: string[] = [];
     if (cookie === undefined) return values;
-    for (let start = 0; start < cookie.length; ) {
+    for (let start = 0; start < cookie.length;) {
       let end = cookie.indexOf(';', start);
       if (end === -1) end = cookie.length;
       const equals = cookie.indexOf('=', start);
@@ -205,7 +207,7 @@ function resolveForm(cookie: SessionCookieOptions, isRequestSecure: boolean): Co
     ...rest,
     ...(secure === undefined ? {} : { secure: secure === 'auto' ? isRequestSecure : secure }),
     sameSite: sameSite === 'auto' ? (isRequestSecure ? 'none' : 'lax') : (sameSite ?? 'lax'),
-  }) as CookieOptions;
+  });
 }
 
 /** What the `cookie-signature` package makes of an id. */

@@ -14,7 +14,7 @@ import type { SessionCookieSettings } from './session-cookie.js';
 import { isOutage, sessionErrorResponse, tellWhenToRetry } from './session-http-error.js';
 import type { SessionErrorResponse } from './session-http-error.js';
 import { SessionRequest } from './session-request.js';
-import type { SessionPolicy } from './session-request.js';
+import type { SessionPolicy } from './session-policy.js';
 
 /** What a session middleware needs of the options. @internal */
 export interface SessionHandlerOptions
@@ -60,10 +60,10 @@ export function createSessionHandler({ options, store, locks, context, logger }:
 }
 
 /** A request's whole way: {@link run} as it comes in, {@link cookiesFor} as its response leaves. */
-class SessionHandling implements SessionPolicy {
+class SessionHandling implements SessionPolicy<SessionRequest> {
   readonly cookies: SessionCookies;
   readonly saveUninitialized: boolean;
-  readonly genid: SessionPolicy['genid'];
+  readonly genid: SessionPolicy<SessionRequest>['genid'];
   private readonly foreign: RequestStore;
   private hasWarnedOfDroppedCookie = false;
 
@@ -85,7 +85,7 @@ class SessionHandling implements SessionPolicy {
     // Fastify says `protocol`, Express `secure`.
     if (request.secure === undefined && request.protocol !== undefined) request.secure = request.protocol === 'https';
     // 1. A session is there already: another middleware's, whose request this is then.
-    if (request.session || SessionRequest.of(request) || !this.cookies.covers(request)) {
+    if (SessionRequest.of(request) || request.session || !this.cookies.covers(request)) {
       next();
       return;
     }
@@ -108,18 +108,17 @@ class SessionHandling implements SessionPolicy {
   }
 
   /** 6. The response is about to leave and its session is stored: the one decision whether it gets a cookie. */
-  cookiesFor({ request, current, brought, firstCookie, isCookieDue }: SessionRequest): readonly string[] {
+  cookiesFor({ request, current, brought, isCookieDue }: SessionRequest): readonly string[] {
     const { cookies, options } = this;
-    const { session: live } = request;
+    const { value: live, storedDraft: draft, firstCookie } = current;
     // A request that has no cookie has none to lose.
     const isGone = !live && firstCookie !== undefined && cookies.count(request) > 0;
-    const isStored = live !== undefined && live !== null && current?.isStored === true;
-    if (!isGone && !isStored) return NO_COOKIES;
+    if (!isGone && !draft) return NO_COOKIES;
     // A browser sends one for each path and domain that it has one for: those that are not ours are taken away.
     const strays = this.straysIn(request, live?.cookie ?? firstCookie);
     if (isGone) return [cookies.expiredLine(firstCookie), ...strays];
-    if (!isStored) return strays;
-    const isOfRequest = brought?.sid === current.sid;
+    if (!draft || !live) return strays;
+    const isOfRequest = brought?.sid === draft.sid;
     const isDue = isCookieDue || options.rolling || (isOfRequest && brought.isOld);
     if (!isDue) return strays;
     if (live.cookie.secure && !cookies.isSecure(request)) {
@@ -127,7 +126,7 @@ class SessionHandling implements SessionPolicy {
       return strays;
     }
     if (typeof live.cookie.originalMaxAge === 'number') live.touch();
-    return [...strays, cookies.line(live.cookie, current.sid)];
+    return [...strays, cookies.line(live.cookie, draft.sid)];
   }
 
   failed(error: unknown, what: 'store' | 'send'): SessionErrorResponse {

@@ -9,7 +9,13 @@ import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
 import type { ResolvedSessionOptions, ResolvedStoreOptions } from './resolved-session.options.js';
 import { SESSION_DEFAULTS } from './session.defaults.js';
-import { middlewareSchema, registrationSchema, sessionSchema, storeSchema, userLimitSchema } from './session-options.schema.js';
+import {
+  middlewareSchema,
+  registrationSchema,
+  sessionSchema,
+  storeSchema,
+  userLimitSchema,
+} from './session-options.schema.js';
 
 /** What of the surroundings decides over options. @internal */
 export interface SessionEnvironment {

@@ -83,7 +83,7 @@ export class ForeignRequestStore implements RequestStore<ForeignDraft> {
   async save(draft: ForeignDraft, session: Session): Promise<boolean> {
     const snapshot = snapshotOf(session);
     await promised((done) => {
-      this.store.set(draft.sid, session as never, done);
+      this.store.set(draft.sid, session, done);
     });
     draft.snapshot = snapshot;
     return true;
@@ -91,7 +91,7 @@ export class ForeignRequestStore implements RequestStore<ForeignDraft> {
 
   async touch(draft: ForeignDraft, session: Session): Promise<void> {
     await promised((done) => {
-      if (this.store.touch) this.store.touch(draft.sid, session as never, done as () => void);
+      if (this.store.touch) this.store.touch(draft.sid, session, done);
       else done();
     });
   }

@@ -37,7 +37,7 @@ interface Stored {
   readonly latestMs: number;
 }
 
-const NO_TEXTS: ReadonlyMap<string, string> = new Map<string, string>();
+const NO_TEXTS: ReadonlyMap<string, string> = new Map<string, string>([]);
 
 /**
  * One session of a request from its load to its commit: the stored texts that changes are found by, who holds its lock, whether it

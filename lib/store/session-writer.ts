@@ -138,9 +138,7 @@ export class SessionWriter {
 
   /** A session whose cookie has a life of its own (remember me) lives by that. */
   private idleTimeoutOf(session: object): number {
-    return Math.ceil(
-      cookieLifeMs((session as { readonly cookie?: unknown }).cookie) ?? this.settings.idleTimeoutMs,
-    );
+    return Math.ceil(cookieLifeMs((session as { readonly cookie?: unknown }).cookie) ?? this.settings.idleTimeoutMs);
   }
 
   private userOf(session: object): string | null {

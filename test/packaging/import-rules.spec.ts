@@ -62,7 +62,7 @@ const PLANTED: Record<string, Record<string, string>> = {
     'lib/session.bad.ts': `export type { TerminusModule } from '@nestjs/terminus';`,
   },
   'ioredis-only-in-redis': { 'lib/store/bad.ts': `import { Redis } from 'ioredis'; new Redis();` },
-  'express-session-only-in-adapter-and-cycle': {
+  'express-session-only-in-adapter-and-live-session': {
     'lib/session.bad.ts': `import session from 'express-session'; session({});`,
   },
   'terminus-only-in-health': {
