@@ -85,7 +85,7 @@ export class SessionCookie extends ExpressCookie {
   }
 
   override set expires(date: Date | null | undefined) {
-    this._expires = date instanceof Date ? validDate('expires', date, date) : (date ?? null);
+    this._expires = date instanceof Date ? validDate('expires', date, date) : (date as null);
     this.originalMaxAge = this.maxAge as number | null;
   }
 

@@ -77,8 +77,8 @@ function accessor(below: Below, whenHeld: (guard: HeldResponse) => boolean): Pro
     get(this: GuardedResponse): unknown {
       const guard = this[GUARD];
       if (guard.isHeld) return whenHeld(guard);
-      const { get, value } = below();
-      return get ? (get.call(this) as unknown) : (value as unknown);
+      const property = below();
+      return property.get ? (property.get.call(this) as unknown) : (property.value as unknown);
     },
   };
 }

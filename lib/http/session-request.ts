@@ -212,7 +212,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       if (!this.isTouchOwed) return undefined;
       this.isTouchOwed = false;
       // A deadline that could not be moved is no reason to fail a request that changed nothing.
-      return this.port.touch(draft, live).catch((error: unknown) => void this.note(error));
+      return this.port.touch(draft, live).catch(this.note.bind(this));
     } catch (error) {
       this.failure = error;
       return Promise.reject(error);

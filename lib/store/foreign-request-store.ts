@@ -29,8 +29,8 @@ export class ForeignDraft implements RequestDraft {
 
   constructor(
     readonly sid: string,
-    readonly made: Session | undefined = undefined,
-    readonly cookie: CookieData | null = null,
+    readonly made: Session | undefined,
+    readonly cookie: CookieData | null,
   ) {}
 
   get isStored(): boolean {
@@ -63,11 +63,11 @@ export class ForeignRequestStore implements RequestStore<ForeignDraft> {
   }
 
   begin(sid: string): ForeignDraft {
-    return new ForeignDraft(sid);
+    return new ForeignDraft(sid, undefined, null);
   }
 
   adopt(session: Session): ForeignDraft {
-    return new ForeignDraft(session.id);
+    return new ForeignDraft(session.id, undefined, null);
   }
 
   inspect({ snapshot }: ForeignDraft, session: Session): PendingChange | 'touch' | undefined {

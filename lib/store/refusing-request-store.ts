@@ -12,8 +12,8 @@ export function refusingRequestStore(error: unknown): RequestStore {
   const refuse = (): Promise<never> => Promise.reject(error);
   return {
     load: refuse,
-    begin: (sid) => new ForeignDraft(sid),
-    adopt: (session: Session) => new ForeignDraft(session.id),
+    begin: (sid) => new ForeignDraft(sid, undefined, null),
+    adopt: (session: Session) => new ForeignDraft(session.id, undefined, null),
     inspect: (_draft, session) => ({ fields: Object.keys(session), changesCookie: false }),
     save: refuse,
     touch: refuse,

@@ -114,7 +114,12 @@ export function decodeFields(stored: StoredSession, data: Record<string, unknown
   return data;
 }
 
-/** Reads a stored cookie. @throws UndecodableFieldError when it is not JSON. @internal */
+/**
+ * Reads a stored cookie.
+ *
+ * @throws UndecodableFieldError when it is not JSON.
+ * @internal
+ */
 export function parseCookie(text: string): CookieData {
   const cookie = parse('cookie', text);
   if (typeof cookie !== 'object' || cookie === null) throw new UndecodableFieldError('cookie');
