@@ -17,6 +17,10 @@ export interface FaultLabOptions {
   readonly topology?: SentinelTopologyOptions;
   /** Every server and instance on a machine of its own; needs root. */
   readonly network?: boolean;
+  /** With `network`: everybody knows everybody by a host name. */
+  readonly hostNames?: boolean;
+  /** With `network`: further names, and the machines that each leads to. */
+  readonly names?: Readonly<Record<string, readonly string[]>>;
   /** Over the Redis options of both instances, for example `operationTimeoutMs`. */
   readonly redis?: Record<string, unknown>;
   readonly durability?: FaultAppOptions['durability'];
@@ -49,10 +53,19 @@ export class FaultLab {
         ...(network && {
           place: (kind, index) => {
             const host = network.host(`${kind === 'node' ? 'n' : 's'}${index + 1}`);
-            return { host: host.ip, port: kind === 'node' ? 6379 : 26379, prefix: host.prefix };
+            const name = `${host.name}.lab`;
+            if (options.hostNames) network.setName(name, [host]);
+            const port = kind === 'node' ? 6379 : 26379;
+            return { host: host.ip, port, prefix: host.prefix, ...(options.hostNames && { name }) };
           },
         }),
       });
+      if (network)
+        for (const [name, hosts] of Object.entries(options.names ?? {}))
+          network.setName(
+            name,
+            hosts.map((host) => network.host(host)),
+          );
       const redis = { ...topology.redisOptions, ...options.redis };
       const started = await Promise.allSettled(
         ['a1', 'a2'].map(async (name) => {

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { isAlive, leftovers } from './child-processes.js';
 import { reserveNumber } from './ports.js';
 
@@ -21,6 +22,8 @@ export interface LabHost {
 export interface LabNetwork {
   /** The machine of that name; made when first asked for. */
   host(name: string): LabHost;
+  /** Makes a name lead to these machines, on every machine and from now on; to none: it is unknown. */
+  setName(name: string, hosts: readonly LabHost[]): void;
   /** Drops all packets between each of the one side and each of the other; nothing is refused, nobody is told. */
   cut(side: readonly LabHost[], otherSide: readonly LabHost[]): void;
   /** Drops only what goes from the one side to the other. */
@@ -57,6 +60,7 @@ const FIREWALL = `table ip lab {
 
 class LabNamespaces implements LabNetwork {
   readonly #hosts = new Map<string, LabHost>();
+  readonly #names = new Map<string, readonly LabHost[]>();
   readonly #id: string;
   readonly #subnet: string;
   readonly #uplink: string;
@@ -89,6 +93,7 @@ class LabNamespaces implements LabNetwork {
     const namespace = `${this.#id}-${name}`;
     const host = { name, ip: `${this.#subnet}.${number}`, prefix: ['ip', 'netns', 'exec', namespace] };
     this.#hosts.set(name, host);
+    this.#writeNames(namespace);
     run(['ip', 'netns', 'add', namespace]);
     run([
       'ip',
@@ -111,6 +116,19 @@ class LabNamespaces implements LabNetwork {
     run(['ip', '-n', namespace, 'link', 'set', 'lo', 'up']);
     run([...host.prefix, 'nft', '-f', '-'], FIREWALL);
     return host;
+  }
+
+  setName(name: string, hosts: readonly LabHost[]): void {
+    this.#names.set(name, hosts);
+    for (const host of this.#hosts.keys()) this.#writeNames(`${this.#id}-${host}`);
+  }
+
+  /** `ip netns exec` puts this file in the place of `/etc/hosts`: written in place, it is read by those who run already. */
+  #writeNames(namespace: string): void {
+    const file = hostsFileOf(namespace);
+    mkdirSync(dirname(file), { recursive: true });
+    const lines = [...this.#names].flatMap(([name, hosts]) => hosts.map(({ ip }) => `${ip} ${name}`));
+    writeFileSync(file, `127.0.0.1 localhost\n${lines.join('\n')}\n`);
   }
 
   cut(side: readonly LabHost[], otherSide: readonly LabHost[]): void {
@@ -148,7 +166,7 @@ class LabNamespaces implements LabNetwork {
 
   #remove(): void {
     spawnSync('ip', ['link', 'del', this.#uplink]);
-    for (const host of this.#hosts.keys()) spawnSync('ip', ['netns', 'del', `${this.#id}-${host}`]);
+    for (const host of this.#hosts.keys()) removeNamespace(`${this.#id}-${host}`);
     spawnSync('ip', ['netns', 'del', this.#bridge]);
   }
 }
@@ -163,8 +181,17 @@ export function createLabNetwork(): LabNetwork {
 function sweepOrphans(): void {
   for (const name of existsSync('/run/netns') ? readdirSync('/run/netns') : []) {
     const pid = new RegExp(`^${NAME_PREFIX}-(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) spawnSync('ip', ['netns', 'del', name]);
+    if (pid !== undefined && !isAlive(Number(pid))) removeNamespace(name);
   }
+}
+
+function hostsFileOf(namespace: string): string {
+  return join('/etc/netns', namespace, 'hosts');
+}
+
+function removeNamespace(name: string): void {
+  spawnSync('ip', ['netns', 'del', name]);
+  rmSync(dirname(hostsFileOf(name)), { recursive: true, force: true });
 }
 
 function run(command: readonly string[], input?: string): void {

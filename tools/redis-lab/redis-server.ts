@@ -64,6 +64,9 @@ export interface RedisServerOptions {
   readonly afterStart?: (server: RedisProcess) => Promise<void>;
 }
 
+/** The server that the lab runs; another one by the environment variable `REDIS_SERVER`, for example a Valkey. */
+const SERVER = process.env['REDIS_SERVER'] ?? 'redis-server';
+
 const READY = /Ready to accept connections|\+monitor master|Sentinel ID is/;
 
 class LabRedisProcess implements RedisProcess {
@@ -128,7 +131,7 @@ class LabRedisProcess implements RedisProcess {
 
   async start(awaitReady = true): Promise<void> {
     const mode = this.#options.sentinel ? ['--sentinel'] : [];
-    const child = spawnChild('redis-server', [this.#configFile, ...(this.#options.args ?? []), ...mode], {
+    const child = spawnChild(SERVER, [this.#configFile, ...(this.#options.args ?? []), ...mode], {
       prefix: this.#options.prefix,
       cwd: this.#dir,
     });

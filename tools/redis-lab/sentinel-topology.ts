@@ -38,7 +38,7 @@ export interface SentinelTopologyOptions {
   readonly replicaConfig?: readonly string[];
   /** Further lines for the Sentinels; `%name%` stands for the group. */
   readonly sentinelConfig?: readonly string[];
-  /** The name by which the Sentinels are given the first primary. @defaultValue its address */
+  /** The name by which the Sentinels are given the first primary. @defaultValue its address, or the name of its place */
   readonly monitorHost?: string;
   /** Who may enter the data nodes; nobody else may. */
   readonly nodeAuth?: LabCredentials;
@@ -47,7 +47,12 @@ export interface SentinelTopologyOptions {
   /** TLS for data nodes and Sentinels; nothing listens without it. @defaultValue false */
   readonly tls?: boolean;
   /** Where each process runs; on free ports of 127.0.0.1 unless given. */
-  readonly place?: (kind: 'node' | 'sentinel', index: number) => Pick<RedisServerOptions, 'host' | 'port' | 'prefix'>;
+  readonly place?: (kind: 'node' | 'sentinel', index: number) => LabPlace;
+}
+
+/** Where a process runs. With a `name` nodes and Sentinels announce themselves by it, and by nothing else. */
+export interface LabPlace extends Pick<RedisServerOptions, 'host' | 'port' | 'prefix'> {
+  readonly name?: string;
 }
 
 /** What a client has to know; the fields are ioredis's. */
@@ -73,6 +78,12 @@ export interface SentinelTopology {
   failover(): Promise<void>;
   /** Waits until all running nodes and Sentinels know each other, agree, and every replica is in step. */
   whenStable(timeoutMs?: number): Promise<void>;
+  /** A further replica of the primary, at an address of its own; returns once it runs. */
+  addReplica(): Promise<RedisProcess>;
+  /** A further Sentinel that knows nothing but the primary, at an address of its own; the others know which unless it is given. */
+  addSentinel(primary?: RedisProcess): Promise<RedisProcess>;
+  /** Ends a node or a Sentinel for good; nobody is told. */
+  retire(server: RedisProcess): Promise<void>;
   /** Shortens the periods of the Sentinels that run, where `fast` was not wanted: what was to be seen at their usual pace is over. */
   hurry(): Promise<void>;
   stop(): Promise<void>;
@@ -103,6 +114,9 @@ class LabSentinelTopology implements SentinelTopology {
   readonly sentinels: RedisProcess[] = [];
   readonly #certificates: LabCertificates | undefined;
   readonly #options: SentinelTopologyOptions;
+  /** Addresses by the names of their places. */
+  readonly #hostsByName = new Map<string, string>();
+  readonly #started = { node: 0, sentinel: 0 };
 
   constructor(options: SentinelTopologyOptions) {
     this.#options = options;
@@ -112,15 +126,12 @@ class LabSentinelTopology implements SentinelTopology {
 
   async start(): Promise<void> {
     const replicaCount = this.#options.replicas ?? 1;
-    const first = await this.#startNode(0, []);
-    this.nodes.push(first);
-    const replicaof = [`replicaof ${first.host} ${first.port}`, ...(this.#options.replicaConfig ?? [])];
+    const first = await this.#startNode([]);
     const sentinelCount = this.#options.sentinels ?? 3;
-    const quorum = this.#options.quorum ?? Math.floor(sentinelCount / 2) + 1;
     // Settled one by one: when one fails to start, stop() must still find the others.
     const started = await Promise.allSettled([
-      ...range(replicaCount).map(async (i) => this.nodes.push(await this.#startNode(i + 1, replicaof))),
-      ...range(sentinelCount).map(async (i) => this.sentinels.push(await this.#startSentinel(i, first, quorum))),
+      ...range(replicaCount).map(() => this.#startReplica(first)),
+      ...range(sentinelCount).map(() => this.#startSentinel(first)),
     ]);
     for (const result of started) if (result.status === 'rejected') throw result.reason;
     await this.whenStable(20_000);
@@ -130,7 +141,7 @@ class LabSentinelTopology implements SentinelTopology {
     const { nodeAuth, sentinelAuth } = this.#options;
     const tls = this.#certificates && { ca: this.#certificates.ca };
     return {
-      sentinels: this.sentinels.map(({ host, port }) => ({ host, port })),
+      sentinels: this.sentinels.map(({ host, port }) => ({ host: this.#nameOf(host), port })),
       name: this.name,
       ...nodeAuth,
       ...(sentinelAuth?.username !== undefined && { sentinelUsername: sentinelAuth.username }),
@@ -184,6 +195,19 @@ class LabSentinelTopology implements SentinelTopology {
     await Promise.all(this.#answering(this.sentinels).map(shortenPeriods));
   }
 
+  async addReplica(): Promise<RedisProcess> {
+    return this.#startReplica(await this.primary());
+  }
+
+  async addSentinel(primary?: RedisProcess): Promise<RedisProcess> {
+    return this.#startSentinel(primary ?? (await this.primary()));
+  }
+
+  async retire(server: RedisProcess): Promise<void> {
+    await server.stop();
+    for (const list of [this.nodes, this.sentinels]) if (list.includes(server)) list.splice(list.indexOf(server), 1);
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.nodes, ...this.sentinels].map((server) => server.stop()));
     this.#certificates?.remove();
@@ -197,9 +221,14 @@ class LabSentinelTopology implements SentinelTopology {
     return [...nodes, ...sentinels].filter((host) => host !== undefined);
   }
 
-  #startNode(index: number, config: readonly string[]): Promise<RedisProcess> {
+  #startReplica(primary: RedisProcess): Promise<RedisProcess> {
+    const replicaof = `replicaof ${this.#nameOf(primary.host)} ${primary.port}`;
+    return this.#startNode([replicaof, ...(this.#options.replicaConfig ?? [])]);
+  }
+
+  #startNode(config: readonly string[]): Promise<RedisProcess> {
     const { nodeAuth, persistence } = this.#options;
-    return this.#start('node', index, nodeAuth, [
+    return this.#start('node', nodeAuth, [
       ...(persistence ? ['appendonly yes', 'appendfsync always'] : []),
       // Replication notices a dead peer within seconds, not after the default minute.
       'repl-timeout 5',
@@ -212,15 +241,16 @@ class LabSentinelTopology implements SentinelTopology {
     ]);
   }
 
-  #startSentinel(index: number, primary: RedisProcess, quorum: number): Promise<RedisProcess> {
+  #startSentinel(primary: RedisProcess): Promise<RedisProcess> {
     const { nodeAuth, sentinelAuth, downAfterMs = 1_000, failoverTimeoutMs = 2_500, fast = true } = this.#options;
+    const quorum = this.#options.quorum ?? Math.floor((this.#options.sentinels ?? 3) / 2) + 1;
     const name = this.name;
+    const host = this.#options.monitorHost ?? this.#nameOf(primary.host);
     return this.#start(
       'sentinel',
-      index,
       sentinelAuth,
       [
-        `sentinel monitor ${name} ${this.#options.monitorHost ?? primary.host} ${primary.port} ${quorum}`,
+        `sentinel monitor ${name} ${host} ${primary.port} ${quorum}`,
         `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
         `sentinel failover-timeout ${name} ${failoverTimeoutMs}`,
         ...(nodeAuth ? [`sentinel auth-pass ${name} ${nodeAuth.password}`] : []),
@@ -235,9 +265,8 @@ class LabSentinelTopology implements SentinelTopology {
     );
   }
 
-  #start(
+  async #start(
     kind: 'node' | 'sentinel',
-    index: number,
     auth: LabCredentials | undefined,
     config: readonly string[],
     afterStart?: (server: RedisProcess) => Promise<void>,
@@ -248,24 +277,33 @@ class LabSentinelTopology implements SentinelTopology {
           ? [`requirepass ${auth.password}`]
           : []
         : [`user ${auth.username} on >${auth.password} ~* &* +@all`, 'user default off'];
-    return startRedisServer({
-      ...this.#options.place?.(kind, index),
+    const { name, ...place } = this.#options.place?.(kind, this.#started[kind]++) ?? {};
+    if (name !== undefined && place.host !== undefined) this.#hostsByName.set(name, place.host);
+    const announced = kind === 'node' ? [`replica-announce-ip ${name}`] : announcing(String(name));
+    const server = await startRedisServer({
+      ...place,
       sentinel: kind === 'sentinel',
       access: { ...auth, ...(this.#certificates && { tls: { ca: this.#certificates.ca } }) },
-      config: [...(this.#certificates?.config ?? []), ...users, ...config],
+      config: [...(this.#certificates?.config ?? []), ...users, ...(name === undefined ? [] : announced), ...config],
       ...(afterStart && { afterStart }),
     });
+    (kind === 'node' ? this.nodes : this.sentinels).push(server);
+    return server;
   }
 
   #answering(servers: readonly RedisProcess[]): RedisProcess[] {
     return servers.filter((server) => server.running && !server.frozen);
   }
 
-  /** A node may be named by `monitorHost`. */
+  #nameOf(host: string): string {
+    return [...this.#hostsByName].find(([, address]) => address === host)?.[0] ?? host;
+  }
+
+  /** A node may be named by `monitorHost` or by its place. */
   #addressOf([host, port]: readonly [string, string]): string {
-    const isName = host === this.#options.monitorHost;
-    const node = isName ? this.nodes.find((candidate) => String(candidate.port) === port) : undefined;
-    return node?.address ?? `${host}:${port}`;
+    const isFirst = host === this.#options.monitorHost;
+    const node = isFirst ? this.nodes.find((candidate) => String(candidate.port) === port) : undefined;
+    return node?.address ?? `${this.#hostsByName.get(host) ?? host}:${port}`;
   }
 
   async #agreedPrimary(): Promise<string | undefined> {
@@ -275,10 +313,7 @@ class LabSentinelTopology implements SentinelTopology {
     const votes = new Map<string, number>();
     for (const answer of answers) {
       if (answer.status !== 'fulfilled' || !Array.isArray(answer.value)) continue;
-      const [host, port] = answer.value as [string, string];
-      const node =
-        host === this.#options.monitorHost && this.nodes.find((candidate) => String(candidate.port) === port);
-      const address = node ? node.address : `${host}:${port}`;
+      const address = this.#addressOf(answer.value as [string, string]);
       votes.set(address, (votes.get(address) ?? 0) + 1);
     }
     const [winner] = [...votes].sort((a, b) => b[1] - a[1]);
@@ -324,6 +359,11 @@ export async function startSentinelTopology(options: SentinelTopologyOptions = {
     await topology.stop();
     throw error;
   }
+}
+
+/** What makes Sentinels call each other and the nodes by names. */
+function announcing(name: string): readonly string[] {
+  return ['sentinel resolve-hostnames yes', 'sentinel announce-hostnames yes', `sentinel announce-ip ${name}`];
 }
 
 async function shortenPeriods(sentinel: RedisProcess): Promise<void> {
