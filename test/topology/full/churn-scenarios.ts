@@ -24,7 +24,7 @@ async function replaceAllSentinels(lab: FaultLab): Promise<void> {
   await Promise.all(former.map((sentinel) => lab.topology.retire(sentinel)));
   // They know nobody: the address of the primary comes from the node itself.
   const primary = await pollUntil('the primary', () => primaryOf(lab));
-  for (const _ of former) await lab.topology.addSentinel(primary);
+  await Promise.all(former.map(() => lab.topology.addSentinel(primary)));
   await lab.topology.whenStable();
 }
 
