@@ -294,6 +294,23 @@ describe('a Sentinel that lies', () => {
   }, 60_000);
 });
 
+describe('a replica that was promoted by mistake (REPLICAOF NO ONE)', () => {
+  it('stops nothing for long while the primary has another replica', async () => {
+    const topology = await start({ replicas: 2, fast: false, downAfterMs: 3_000 });
+    const link = links.open(sentinelOptions(topology.redisOptions, 'replicated'));
+    await put(link, 'before');
+    const primary = await topology.primary();
+    const [stray] = await topology.replicas();
+    const workload = startWorkload(link, 20);
+    await stray?.cli('REPLICAOF', 'NO', 'ONE');
+    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    await workload.stop();
+    expect(workload.errors).toEqual([]);
+    expect(workload.longestPauseMs).toBeLessThan(6_000);
+    expect(link.status().primary).toBe(primary.address);
+  }, 90_000);
+});
+
 describe('a replica that can never be promoted (priority 0)', () => {
   it('makes nobody say "recovered" after a switch, while Sentinel lists it with priority 100', async () => {
     const topology = await start({ replicas: 2 });

@@ -59,7 +59,7 @@ export class SentinelAuthority implements ReplicaAuthority {
     const { views, knownCount } = this.finder.sentinels;
     const { reports } = this.finder;
     const now = performance.now();
-    const votes = views.map((view): SentinelVote => ({ ...view, isForPrimary: addressKey(view.primary) === node.key }));
+    const votes = views.map((view): SentinelVote => ({ ...view, isForPrimary: this.finder.keyOf(view) === node.key }));
     const { renewableMs } = claim;
     const life = renewableMs === undefined ? null : proofLife(votes, renewableMs);
     // The primary itself may be known by a second name.
@@ -87,7 +87,7 @@ export class SentinelAuthority implements ReplicaAuthority {
   isElected({ key, choice }: PrimaryNode): boolean {
     const { best, views, isFailoverInProgress } = this.finder.sentinels;
     if (!choice.isPromoted) return false;
-    return isFailoverInProgress || views.some((view) => view.epoch === best?.epoch && addressKey(view.primary) === key);
+    return isFailoverInProgress || views.some((view) => view.epoch === best?.epoch && this.finder.keyOf(view) === key);
   }
 
   watch(pace: WatchPace): void {

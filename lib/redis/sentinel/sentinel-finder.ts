@@ -13,7 +13,7 @@ import { decideServers, type ServerName } from '../decisions/servers.js';
 import { NodeWatch } from '../primary/node-watch.js';
 import type { PrimaryChoice, PrimaryFinder } from '../primary/primary-finder.js';
 import type { WatchPace } from '../primary/watch-pace.js';
-import { SentinelWatch, type SentinelWatchOptions } from './sentinel-watch.js';
+import { SentinelWatch, type NamedPrimary, type SentinelWatchOptions } from './sentinel-watch.js';
 
 /** Settings of the finder. @internal */
 export interface SentinelFinderOptions extends SentinelWatchOptions {
@@ -38,6 +38,8 @@ export class SentinelFinder implements PrimaryFinder {
   #promotedKey: string | null = null;
   /** The history of the last known primary. */
   #replicationId: string | null = null;
+  /** Which names are one server; `null`: to be decided again. */
+  #servers: ReadonlyMap<string, ReadonlySet<string>> | null = null;
   #isClosed = false;
 
   constructor(private readonly options: SentinelFinderOptions) {
@@ -67,12 +69,12 @@ export class SentinelFinder implements PrimaryFinder {
 
   objection(current: PrimaryChoice): string | null {
     const key = addressKey(current.address);
-    const { best, generation } = this.sentinels;
+    const { generation } = this.sentinels;
     const { outcome, reason } = decideLeaving({
       ...this.#view(0),
       current: key,
       isCurrentFresh: (this.#watches.get(key)?.report?.askedAt ?? -Infinity) >= this.#searchingSince,
-      isNamedSince: generation > current.generation && best !== null && !this.isSameServer(best.name, key),
+      isNamedSince: generation > current.generation,
     });
     return outcome ? reason : null;
   }
@@ -113,11 +115,21 @@ export class SentinelFinder implements PrimaryFinder {
     return addressKey(this.options.translate(parseAddressKey(name)));
   }
 
-  /** Whether two names, or a name and the address at which it is reached, mean one server. */
-  isSameServer(name: string, other: string): boolean {
-    if (name === other || this.reachable(name) === other) return true;
-    const names = [...this.sentinels.replicas.values(), ...this.primaryNames, this.named(name), this.named(other)];
-    return decideServers(names).get(name)?.has(other) ?? false;
+  /** Whether a name and the address of a node that is watched mean one server. */
+  isSameServer(name: string, key: string): boolean {
+    if (name === key || this.reachable(name) === key) return true;
+    this.#servers ??= decideServers([
+      ...this.sentinels.replicas.values(),
+      ...this.primaryNames,
+      ...[...this.#watches.keys()].map((watched) => this.named(watched)),
+    ]);
+    return this.#servers.get(name)?.has(key) ?? false;
+  }
+
+  /** The address of what a Sentinel names: that of the node in use, if it is the same server by another name. */
+  keyOf({ name, primary }: Pick<NamedPrimary, 'name' | 'primary'>): string {
+    const current = this.#current && addressKey(this.#current.address);
+    return current !== null && this.isSameServer(name, current) ? current : addressKey(primary);
   }
 
   /** The names of the primary that the Sentinels name, with its run id. */
@@ -156,10 +168,8 @@ export class SentinelFinder implements PrimaryFinder {
       report && report.askedAt >= sinceAt ? [[key, this.#state(report)] as const] : [],
     );
     return {
-      named: best && addressKey(best.primary),
-      claimed: new Set(
-        views.filter(({ epoch }) => epoch >= (best?.epoch ?? 0)).map(({ primary }) => addressKey(primary)),
-      ),
+      named: best && this.keyOf(best),
+      claimed: new Set(views.filter(({ epoch }) => epoch >= (best?.epoch ?? 0)).map((view) => this.keyOf(view))),
       isFailoverInProgress,
       nodes: new Map(nodes),
       replicationId: this.#replicationId,
@@ -191,6 +201,7 @@ export class SentinelFinder implements PrimaryFinder {
   #update(): void {
     if (this.#isClosed) return;
     this.#watchNodes();
+    this.#servers = null;
     this.#spreadPace();
     const report = this.#current && this.#watches.get(addressKey(this.#current.address))?.report;
     if (report?.role === 'master') this.#replicationId = report.replicationId;
