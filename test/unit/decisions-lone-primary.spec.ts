@@ -135,6 +135,10 @@ describe('the proof that a primary is alone', () => {
     const mistake = { others: new Map([[REPLICA, rival]]), rivalSinceAt: MISSING_AT - 3000 };
     expect(isLone(mistake)).toBe(true);
     expect(isLone({ ...mistake, rivalSinceAt: MISSING_AT - 2000 })).toBe(false);
+    // A change that was made before waits no longer than those after it, once the Sentinels have been asked since.
+    const earlier = { sinceAt: MISSING_AT - 9000, aliveSinceAt: MISSING_AT - 9000 };
+    expect(isLone({ ...mistake, ...earlier })).toBe(true);
+    expect(isLone({ ...mistake, ...earlier, rivalSinceAt: ASKED_AT + 1, now: ASKED_AT + 4000 })).toBe(false);
     expect(isLone({ ...mistake, votes: [vote(), vote()], now: LATER })).toBe(false);
     expect(isLone({ ...mistake, votes: [vote(), vote(), elsewhere(2)], now: LATER })).toBe(false);
   });

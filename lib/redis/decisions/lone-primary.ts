@@ -90,7 +90,8 @@ export function decideLone(view: LoneView): Decision<'lone' | 'unproven'> {
   const epoch = Math.max(...fresh.map((vote) => vote.epoch));
   const isUnanimous = fresh.length >= sentinelCount && named.length === fresh.length;
   const rival = rivalOf(view);
-  if (rival !== undefined && !(isUnanimous && isByHand(view))) return unproven(`${rival} calls itself its successor`);
+  if (rival !== undefined && !(isUnanimous && isByHand(view, fresh)))
+    return unproven(`${rival} calls itself its successor`);
 
   const agreed = named.filter((vote) => vote.epoch === epoch && !isAccusing(vote) && isAlive(vote, aliveSinceAt));
   const isSaidByAll = missing.size > 0 && [...missing].every((name) => isReplica(others.get(name), sinceAt));
@@ -142,9 +143,10 @@ function rivalOf({ others, replicationId }: LoneView): string | undefined {
   )?.[0];
 }
 
-/** No Sentinel acts, and an operator would have demoted the primary by now. */
-function isByHand({ rivalSinceAt, sinceAt, now }: LoneView): boolean {
-  return rivalSinceAt !== null && rivalSinceAt < sinceAt && now - rivalSinceAt >= BY_HAND_MS;
+/** No Sentinel has acted, as all say since the rival is there, and an operator would have demoted the primary by now. */
+function isByHand({ rivalSinceAt, now }: LoneView, votes: readonly SentinelVote[]): boolean {
+  if (rivalSinceAt === null || now - rivalSinceAt < BY_HAND_MS) return false;
+  return votes.every(({ askedAt }) => askedAt >= rivalSinceAt);
 }
 
 function lone(reason: string): Decision<'lone'> {
