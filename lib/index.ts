@@ -69,6 +69,29 @@ export { SessionModule } from './session.module.js';
 export type { SessionModuleRegistration } from './session.module.js';
 export { SessionService } from './session.service.js';
 export type { RegenerateOptions, SessionSummary, SignOutOptions } from './session.service.js';
+export type { SessionForecast } from './stats/capacity-forecast.js';
+export type { SessionInstallationEvent } from './stats/installation-event.js';
+export type { SessionCounts, SessionEndReason, SessionFlow } from './stats/session-counts.js';
+export type {
+  SessionHistory,
+  SessionHistoryResolution,
+  SessionMemory,
+  SessionSample,
+} from './stats/session-history.js';
+export { SessionInstallationEvents } from './stats/session-installation-events.js';
+export type {
+  SessionInstallationListener,
+  SessionInstallationSubscription,
+} from './stats/session-installation-events.js';
+export type { SessionUsers } from './stats/session-sampler.js';
+export { SessionStats } from './stats/session.stats.js';
+export type {
+  SessionCapacity,
+  SessionHistoryRange,
+  SessionInstallation,
+  SessionPeak,
+  SessionSnapshot,
+} from './stats/session.stats.js';
 export type { SessionStoreCallback } from './store/callback.js';
 export { RedisSessionStore } from './store/redis-session.store.js';
 export type { SessionNearCacheStatus } from './store/session-repository.js';

@@ -19,6 +19,8 @@ import type { SessionMiddleware } from './session-middleware.js';
 import { asyncOptionsProviders, optionsProvider, sessionProviders } from './session.providers.js';
 import { SessionEvents } from './session.events.js';
 import { SessionService } from './session.service.js';
+import { SessionInstallationEvents } from './stats/session-installation-events.js';
+import { SessionStats } from './stats/session.stats.js';
 
 /** Written with the leading slash and braces, it covers the root and every path, under a global prefix too, without a warning. */
 const EVERY_ROUTE = { path: '/{*splat}', method: RequestMethod.ALL };
@@ -81,6 +83,8 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
         SessionDoctor,
         SessionEvents,
         SessionContext,
+        SessionStats,
+        SessionInstallationEvents,
         SESSION_OPTIONS,
         SESSION_REDIS,
         SESSION_STORE,

@@ -26,7 +26,8 @@ import {
   openSessionStore,
 } from './session-middleware.js';
 import { SessionService } from './session.service.js';
-import { SessionSweeper } from './session.sweeper.js';
+import { SessionWorker } from './session.worker.js';
+import { statsProviders } from './session-stats.providers.js';
 import type { SessionRepository } from './store/session-repository.js';
 
 const SESSION_RAW_OPTIONS = Symbol.for('nestjs-ha-session:raw-options');
@@ -85,7 +86,8 @@ export const sessionProviders: Provider[] = [
   SessionEvents,
   SessionFastifyBridge,
   SessionService,
-  SessionSweeper,
+  SessionWorker,
+  ...statsProviders,
 ];
 
 function resolve(options: unknown): ResolvedSessionOptions {

@@ -8,6 +8,8 @@ import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
 import { SessionEvents } from './session.events.js';
+import type { SessionInstallation } from './stats/session.stats.js';
+import { SessionStats } from './stats/session.stats.js';
 import { promised } from './store/callback.js';
 import type { SessionNearCacheStatus, SessionRepository } from './store/session-repository.js';
 
@@ -63,6 +65,7 @@ export class SessionService {
     @Inject(SESSION_STORE) private readonly store: Store,
     @Inject(SESSION_LINK) private readonly link: SessionLink | null,
     @Inject(SessionEvents) private readonly events: SessionEvents,
+    @Inject(SessionStats) private readonly stats: SessionStats,
   ) {}
 
   /**
@@ -152,6 +155,16 @@ export class SessionService {
       sessions.filter(({ id }) => id !== kept).map(({ id }) => this.end(id, String(userId), 'signOutEverywhere')),
     );
     return ended.filter(Boolean).length;
+  }
+
+  /**
+   * All installations that use this Redis, with their live sessions; see `SessionStats.installations`.
+   *
+   * @throws SessionUnavailableError when Redis does not answer by the operation's deadline.
+   * @throws SessionUnsupportedError unless sessions live in Redis.
+   */
+  installations(): Promise<readonly SessionInstallation[]> {
+    return this.stats.installations();
   }
 
   /**

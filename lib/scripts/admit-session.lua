@@ -9,6 +9,7 @@
 -- @reply [1, now, evicted…:text]  admitted; these have to be ended first
 -- @reply [0, now, full]           refused
 --- @include clock
+--- @include counts
 --- @include index
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])

@@ -28,6 +28,7 @@
 --- @include clock
 --- @include fields
 --- @include meta
+--- @include counts
 --- @include index
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
@@ -67,7 +68,7 @@ if ARGV[first_expected] then
 end
 add_token(meta, token, now)
 if idle <= 0 then
-  end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5])
+  end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5], 'logout')
   return { 1, now, meta.version + 1, now, '', former }
 end
 -- Somebody else has signed a user in or out since the session was loaded.
@@ -105,7 +106,10 @@ end
 call_in_chunks('HSET', KEYS[1], list, 1, #list)
 call_in_chunks('HDEL', KEYS[1], removed, 1, #removed)
 remove_rests(KEYS[1], counts)
-set_deadline(KEYS[1], KEYS[2], id, meta.deadline)
+set_deadline(KEYS[1], KEYS[2], id, meta.deadline, user)
+if user ~= former then
+  report_user(KEYS[2], id, user, former, meta.version)
+end
 if user_key then
   index_user(user_key, id, meta.deadline, now)
 end

@@ -20,6 +20,7 @@
 --- @include clock
 --- @include fields
 --- @include meta
+--- @include counts
 --- @include index
 --- @include whole
 local now = now_ms()

@@ -6,11 +6,13 @@
 -- @arg   notAfterMs   ms    Redis's clock; later than that the script refuses
 -- @arg   id           text  member of the indexes
 -- @arg   tombstoneMs  ms    how long the id stays unusable
+-- @arg   reason       text  as which end it counts: `logout`, `revoked` or `limit`
 -- @reply [1, now, user:text]  destroyed, now or by the same command before; user is empty when it was nobody's
 -- @reply [0, now, gone]       there was none
 --- @include clock
 --- @include fields
 --- @include meta
+--- @include counts
 --- @include index
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
@@ -19,10 +21,10 @@ if late then
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local meta, user = read_meta(KEYS[1])
-  end_session(KEYS[1], KEYS[2], KEYS[3], ARGV[2], meta and meta.tokens or '', user, ARGV[3])
+  end_session(KEYS[1], KEYS[2], KEYS[3], ARGV[2], meta and meta.tokens or '', user, ARGV[3], ARGV[4])
   return { 1, now, user }
 end
-redis.call('ZREM', KEYS[2], ARGV[2])
+leave_live(KEYS[2], ARGV[2], 'expired', '')
 local tombstone = redis.call('GET', KEYS[3])
 if tombstone then
   return { 1, now, string.match(tombstone, '^([^\n]*)\n') or '' }

@@ -5,6 +5,7 @@
 -- @arg   count       count  how many at the most, 1 … 1000
 -- @reply ids…:text
 --- @include clock
+--- @include counts
 --- @include index
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])

@@ -7,6 +7,7 @@
 -- @arg   reserved    flag  1: the session is not there yet, 0: it is
 -- @reply entered:count  1
 --- @include clock
+--- @include counts
 --- @include index
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])

@@ -18,6 +18,7 @@
 --- @include clock
 --- @include fields
 --- @include meta
+--- @include counts
 --- @include index
 --- @include whole
 local now = now_ms()
@@ -40,7 +41,7 @@ if not meta then
 end
 add_token(meta, token, now)
 if idle <= 0 then
-  end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5])
+  end_session(KEYS[1], KEYS[2], KEYS[3], id, meta.tokens, former, ARGV[5], 'logout')
   return { 1, now, meta.version + 1, now, former }
 end
 meta.version = meta.version + 1
@@ -48,4 +49,7 @@ meta.deadline = deadline_after(now, idle, meta.absolute)
 redis.call('DEL', KEYS[1], KEYS[3])
 local keys = { session = KEYS[1], live = KEYS[2], user = KEYS[4] }
 store_whole(keys, id, meta, { cookie = ARGV[7], user = ARGV[8], about = '' }, ARGV, 10, is_small, now)
+if meta.version > 1 and ARGV[8] ~= former then
+  report_user(KEYS[2], id, ARGV[8], former, meta.version)
+end
 return { 1, now, meta.version, meta.deadline, former }

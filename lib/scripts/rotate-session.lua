@@ -11,6 +11,7 @@
 -- @reply [1, now, user:text]  rotated, now or by the same command before; user is empty when it was nobody's
 -- @reply [0, now, gone]       there was none
 --- @include clock
+--- @include counts
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
 if late then
@@ -23,7 +24,7 @@ end
 local user = stored[2] or ''
 if string.sub(stored[1], 1, 8) ~= 'rotated ' then
   redis.call('HSET', KEYS[1], 'meta', 'rotated ' .. stored[1])
-  redis.call('ZREM', KEYS[2], ARGV[2])
+  leave_live(KEYS[2], ARGV[2], 'rotated', user)
   redis.call('SET', KEYS[3], user .. '\n', 'PX', ARGV[4])
   local left = redis.call('PTTL', KEYS[1])
   if left > tonumber(ARGV[3]) then

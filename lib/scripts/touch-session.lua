@@ -12,6 +12,7 @@
 --- @include clock
 --- @include fields
 --- @include meta
+--- @include counts
 --- @include index
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
@@ -32,7 +33,7 @@ if deadline > meta.deadline then
   if pieces < meta.pieces then
     remove_rests(KEYS[1], { meta = pieces })
   end
-  set_deadline(KEYS[1], KEYS[2], ARGV[2], deadline)
+  set_deadline(KEYS[1], KEYS[2], ARGV[2], deadline, user)
   if KEYS[3] and user == ARGV[4] then
     index_user(KEYS[3], ARGV[2], deadline, now)
   end

@@ -22,7 +22,7 @@ export class RedisEndings implements SessionEndings {
   ) {}
 
   destroyStored(id: string): Promise<'destroyed' | 'absent'> {
-    return this.end(this.layout.stored(id));
+    return this.end(this.layout.stored(id), 'revoked');
   }
 
   async clear(): Promise<number> {
@@ -39,10 +39,13 @@ export class RedisEndings implements SessionEndings {
     return count;
   }
 
-  /** Ends a session and takes it out of its user's index. */
-  async end({ session, live, tombstone, id }: SessionKeys): Promise<'destroyed' | 'absent'> {
+  /** Ends a session, which is counted under `reason`, and takes it out of its user's index. */
+  async end(
+    { session, live, tombstone, id }: SessionKeys,
+    reason: 'logout' | 'revoked' | 'limit',
+  ): Promise<'destroyed' | 'absent'> {
     const { tombstoneMs } = this;
-    const reply = await destroySession(this.link, { session, live, tombstone }, { id, tombstoneMs });
+    const reply = await destroySession(this.link, { session, live, tombstone }, { id, tombstoneMs, reason });
     if (reply.outcome !== 'done') return 'absent';
     await this.users.remove(id, reply.user);
     return 'destroyed';

@@ -1,5 +1,8 @@
 import { storedBucket, storedId } from '../core/session-id.js';
 
+/** Every installation that uses this Redis, by name. @internal */
+export const INSTALLATIONS_KEY = '{nestjs-ha-session}:installations';
+
 /** Key names of one session. @internal */
 export interface SessionKeys {
   /** Member of the indexes. */
@@ -57,6 +60,26 @@ export class RedisKeyLayout {
   /** Index of one user's sessions. */
   user(userId: string): string {
     return `${this.tag(storedId(userId, this.bucketCount).bucket)}u:${userId}`;
+  }
+
+  /** Counts of one bucket: sessions that began, and that ended by each reason. */
+  counts(bucket: number): string {
+    return `${this.tag(bucket)}counts`;
+  }
+
+  /** What happened to the sessions of one bucket lately. */
+  events(bucket: number): string {
+    return `${this.tag(bucket)}events`;
+  }
+
+  /** What one instance of the installation holds at a time. */
+  lease(name: string): string {
+    return `${this.tag(0)}lease:${name}`;
+  }
+
+  /** Samples of the counts, in the slot of the lease whose holder writes them. */
+  samples(resolution: 'minutes' | 'hours'): string {
+    return `${this.tag(0)}${resolution}`;
   }
 
   private tag(bucket: number): string {

@@ -130,7 +130,7 @@ export class RedisRecords implements SessionRecords {
   }
 
   destroy(sid: string): Promise<'destroyed' | 'absent'> {
-    return this.endings.end(this.layout.session(sid));
+    return this.endings.end(this.layout.session(sid), 'logout');
   }
 
   async rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
@@ -151,7 +151,7 @@ export class RedisRecords implements SessionRecords {
       surplus = await this.users.prepare(keys, change);
     }
     for (const id of surplus ?? []) {
-      await this.endings.destroyStored(id);
+      await this.endings.end(this.layout.stored(id), 'limit');
       await this.users.remove(id, change.userId);
     }
     return surplus;

@@ -29,7 +29,7 @@ export interface SessionRepositoryOptions {
 export function createRedisRepository(link: SessionLink, options: SessionRepositoryOptions): SessionRepository {
   const { application, absoluteTimeoutMs, userLimit, nearCache, redis } = options;
   const tombstoneMs = Math.max(MIN_TOMBSTONE_MS, 2 * redis.operationTimeoutMs);
-  const layout = new RedisKeyLayout(application, bucketCount(redis));
+  const layout = keyLayoutOf(application, redis);
   const repository = new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
   if (!nearCache) return repository;
   return new NearCacheRepository(repository, new NearCache(link, layout.sessionPrefix(0), nearCache));
@@ -41,6 +41,11 @@ export function createMemoryRepository(
 ): SessionRepository {
   const { absoluteTimeoutMs, userLimit } = options;
   return new MemorySessionRepository({ absoluteTimeoutMs, userLimit, tombstoneMs: MIN_TOMBSTONE_MS });
+}
+
+/** The key names of an installation in Redis. @internal */
+export function keyLayoutOf(application: string, redis: ResolvedRedisOptions): RedisKeyLayout {
+  return new RedisKeyLayout(application, bucketCount(redis));
 }
 
 function bucketCount({ topology }: ResolvedRedisOptions): number {

@@ -1,12 +1,12 @@
---- index: who is live, and whose they are. A function here takes all it touches as arguments.
+--- index: who is live, and whose they are. A function here takes all it touches as arguments. Needs `counts`.
 
 --- Sessions leave the index when somebody logs in, a few each time: nobody pays for a mass expiry at once.
 local TRIM_COUNT = 16
 
 local function trim_live(live_key, now, count)
   local expired = redis.call('ZRANGEBYSCORE', live_key, '-inf', string.format('%.0f', now), 'LIMIT', 0, count)
-  if #expired > 0 then
-    redis.call('ZREM', live_key, unpack(expired))
+  for _, id in ipairs(expired) do
+    leave_live(live_key, id, 'expired', '')
   end
   return expired
 end
@@ -27,15 +27,14 @@ local function index_user(user_key, id, deadline, now)
 end
 
 --- Sets the one deadline everywhere it is kept.
-local function set_deadline(session_key, live_key, id, deadline)
-  local text = string.format('%.0f', deadline)
-  redis.call('PEXPIREAT', session_key, text)
-  redis.call('ZADD', live_key, text, id)
+local function set_deadline(session_key, live_key, id, deadline, user)
+  redis.call('PEXPIREAT', session_key, string.format('%.0f', deadline))
+  enter_live(live_key, id, deadline, user)
 end
 
---- Ends a session; the tombstone keeps what a replayed command has to know.
-local function end_session(session_key, live_key, tombstone_key, id, tokens, user, tombstone_ms)
+--- Ends a session, for one of the reasons that are counted; the tombstone keeps what a replayed command has to know.
+local function end_session(session_key, live_key, tombstone_key, id, tokens, user, tombstone_ms, reason)
   redis.call('DEL', session_key)
-  redis.call('ZREM', live_key, id)
+  leave_live(live_key, id, reason, user)
   redis.call('SET', tombstone_key, user .. '\n' .. tokens, 'PX', tombstone_ms)
 end

@@ -14,7 +14,7 @@ local function store_whole(keys, id, meta, own, texts, first, is_small, now)
   end
   add_texts(list, texts, first, #texts, is_small)
   call_in_chunks('HSET', keys.session, list, 1, #list)
-  set_deadline(keys.session, keys.live, id, meta.deadline)
+  set_deadline(keys.session, keys.live, id, meta.deadline, own.user)
   if keys.user then
     index_user(keys.user, id, meta.deadline, now)
   end
