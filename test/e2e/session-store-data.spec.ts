@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { SessionData, Store } from 'express-session';
+import type { Store } from 'express-session';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
