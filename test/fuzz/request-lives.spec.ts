@@ -204,7 +204,7 @@ describe.each(PLATFORMS)('on %s', (platform) => {
   });
 
   it('random lives of requests leave the session that the model has', async () => {
-    const { runs, seed } = fuzzPlan(1_000, 100);
+    const { runs, seed } = fuzzPlan(1_000, 50);
     const lives = new Map<string, Life>();
     const site = await moduleSite(platform, () => redis).start({}, async (request, response) => {
       const [, action = '', name = ''] = (request.url ?? '').split('/');

@@ -6,7 +6,7 @@ import { All, Controller, Req, Res } from '@nestjs/common';
 import session from 'express-session';
 import type { Store } from 'express-session';
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
-import { SessionModule, SessionService } from '../../lib/index.js';
+import { SessionModule, SessionService, createSessionMiddleware } from '../../lib/index.js';
 import type { LiveSession, SessionModuleOptions, SessionRequestCookieOptions } from '../../lib/index.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
@@ -129,6 +129,34 @@ export const foreignStoreSite: SiteKind = {
   },
 };
 
+/** The middleware without Nest, on plain `node:http`. */
+export function middlewareSite(redis: () => RedisProcess): SiteKind {
+  return {
+    name: 'the middleware on node:http',
+    isPeer: false,
+    start: async (options, handler) => {
+      const { application } = options.installation ?? newInstallation();
+      const { host, port } = redis();
+      const middleware = createSessionMiddleware({ application, redis: { host, port }, ...moduleOptionsOf(options) });
+      onTestFinished(() => middleware.close());
+      return startNodeSite(options, middleware, handler, () => lengthOf(middleware.store));
+    },
+  };
+}
+
+function moduleOptionsOf(options: SiteOptions) {
+  const { secret = SECRET, name, cookie, cookieOf, rolling, saveUninitialized, proxy, genid, own } = options;
+  return {
+    secret,
+    cookie: { ...COOKIE, ...cookie, ...(name !== undefined && { name }), ...(cookieOf && { forRequest: cookieOf }) },
+    ...(rolling !== undefined && { rolling }),
+    ...(saveUninitialized !== undefined && { saveUninitialized }),
+    ...(proxy !== undefined && { proxy }),
+    ...(genid && { genid }),
+    ...own,
+  };
+}
+
 async function startModuleSite(
   platform: Platform,
   options: SiteOptions,
@@ -142,26 +170,10 @@ async function startModuleSite(
       return handler(request.raw ?? request, response.raw ?? response);
     }
   }
-  const { secret = SECRET, name, cookie, cookieOf, rolling, saveUninitialized, proxy, genid, before, own } = options;
+  const { before } = options;
   const { app, url, client } = await startHttpApp({
     platform,
-    modules: [
-      SessionModule.forRoot({
-        ...place,
-        secret,
-        cookie: {
-          ...COOKIE,
-          ...cookie,
-          ...(name !== undefined && { name }),
-          ...(cookieOf && { forRequest: cookieOf }),
-        },
-        ...(rolling !== undefined && { rolling }),
-        ...(saveUninitialized !== undefined && { saveUninitialized }),
-        ...(proxy !== undefined && { proxy }),
-        ...(genid && { genid }),
-        ...own,
-      }),
-    ],
+    modules: [SessionModule.forRoot({ ...place, ...moduleOptionsOf(options) })],
     controllers: [Everything],
     prepare: (application) => {
       if (!before) return;
@@ -238,7 +250,8 @@ export function describeSites(title: string, suite: (kind: SiteKind) => void): v
     afterAll(async () => {
       await server.stop();
     });
-    const kinds = [peerSite, moduleSite('express', redis), moduleSite('fastify', redis), foreignStoreSite];
+    const modules = [moduleSite('express', redis), moduleSite('fastify', redis), foreignStoreSite];
+    const kinds = [peerSite, ...modules, middlewareSite(redis)];
     describe.each(kinds)('of $name', suite);
   });
 }
