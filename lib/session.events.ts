@@ -51,10 +51,11 @@ export class SessionEvents implements OnApplicationBootstrap {
   /** Finds the methods that want events; called by Nest. */
   onApplicationBootstrap(): void {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    const instances = new Set(
-      wrappers.filter((wrapper) => wrapper.isDependencyTreeStatic()).map(({ instance }) => instance as unknown),
-    );
+    const isShared = (wrapper: (typeof wrappers)[number]): boolean => wrapper.isDependencyTreeStatic();
+    const instances = new Set(wrappers.filter(isShared).map(({ instance }) => instance as unknown));
     for (const instance of instances) if (typeof instance === 'object' && instance !== null) this.subscribe(instance);
+    const classes = new Set(wrappers.filter((wrapper) => !isShared(wrapper)).map(({ metatype }) => metatype));
+    for (const type of classes) if (typeof type === 'function') this.warnOfScope(type.name, type.prototype);
   }
 
   /** @internal */
@@ -62,13 +63,27 @@ export class SessionEvents implements OnApplicationBootstrap {
     this.subject.next(event);
   }
 
-  private subscribe(instance: object): void {
-    const prototype = Object.getPrototypeOf(instance) as Record<string, Handler> | null;
-    if (!prototype) return;
+  /** There is no instance to call when an event happens outside of its request. */
+  private warnOfScope(name: string, prototype: unknown): void {
+    for (const [method] of this.handlersOf(prototype)) {
+      this.logger.warn(
+        `${name}.${method} is never called: @OnSessionEvent needs a provider that is not request-scoped, ` +
+          'nor injects one that is.',
+      );
+    }
+  }
+
+  private *handlersOf(prototype: unknown): Generator<[string, Handler, readonly SessionEventType[]]> {
+    if (typeof prototype !== 'object' || prototype === null) return;
     for (const name of this.scanner.getAllMethodNames(prototype)) {
-      const method = prototype[name];
+      const method = (prototype as Record<string, Handler | undefined>)[name];
       const types = method && (Reflect.getMetadata(HANDLERS, method) as readonly SessionEventType[] | undefined);
-      if (!types) continue;
+      if (types) yield [name, method, types];
+    }
+  }
+
+  private subscribe(instance: object): void {
+    for (const [, method, types] of this.handlersOf(Object.getPrototypeOf(instance))) {
       this.all.subscribe((event) => {
         if (types.length === 0 || types.includes(event.type)) void this.call(instance, method, event);
       });

@@ -21,7 +21,6 @@ interface Snapshot {
 /** A session of a foreign store. @internal */
 export class ForeignDraft implements RequestDraft {
   readonly data = NOTHING;
-  readonly remainingMs = 0;
   /** A foreign store has no locks. */
   owner: string | undefined = undefined;
   /** `null`: the store does not have it. */
@@ -31,6 +30,7 @@ export class ForeignDraft implements RequestDraft {
     readonly sid: string,
     readonly made: Session | undefined,
     readonly cookie: CookieData | null,
+    readonly remainingMs = 0,
   ) {}
 
   get isStored(): boolean {
@@ -57,7 +57,7 @@ export class ForeignRequestStore implements RequestStore<ForeignDraft> {
     own.cookie ??= { originalMaxAge: null };
     const cookie = { ...(own.cookie as Record<string, unknown>) };
     const made = this.store.createSession(request as never, data);
-    const draft = new ForeignDraft(sid, made, cookie);
+    const draft = new ForeignDraft(sid, made, cookie, made.cookie.maxAge ?? 0);
     draft.snapshot = snapshotOf(made);
     return draft;
   }

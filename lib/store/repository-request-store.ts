@@ -12,6 +12,9 @@ import type { SessionDelta } from './session-draft.js';
 import type { SessionRepository } from './session-repository.js';
 import { SessionWriter } from './session-writer.js';
 import type { SessionStoreSettings } from './session-writer.js';
+import { SESSION_DEFAULTS } from '../options/session.defaults.js';
+
+const { touchIntervalPart: TOUCH_INTERVAL_PART } = SESSION_DEFAULTS;
 
 /** Cookies of an installation are nearly all the same; this many texts are remembered with what they say. */
 const REMEMBERED_COOKIES = 64;
@@ -119,8 +122,11 @@ export class RepositoryRequestStore implements RequestStore<SessionDraft> {
   }
 
   private isTouchDue(draft: SessionDraft, session: object): boolean {
-    const lifeMs = cookieLifeMs((session as { readonly cookie?: unknown }).cookie) ?? this.settings.idleTimeoutMs;
-    return draft.touchGainMs(Math.ceil(lifeMs)) > this.settings.touchIntervalMs;
+    const { idleTimeoutMs, touchIntervalMs } = this.settings;
+    const cookieMs = cookieLifeMs((session as { readonly cookie?: unknown }).cookie);
+    // The interval is one for sessions of the idle timeout: one whose cookie lives shorter would end while it is in use.
+    const lagMs = cookieMs === null ? touchIntervalMs : Math.min(touchIntervalMs, cookieMs * TOUCH_INTERVAL_PART);
+    return draft.touchGainMs(Math.ceil(cookieMs ?? idleTimeoutMs)) > lagMs;
   }
 }
 
