@@ -10,6 +10,7 @@ import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js'
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';
 import { startTcpProxy } from '../../tools/redis-lab/tcp-proxy.js';
+import { applicationRights, furtherRights } from '../support/acl-lists.js';
 import { change } from '../contract/session-repository.contract.js';
 import { openNear, openPlain, serving } from './near-cache.support.js';
 import { linkKeeper, standaloneOptions } from './redis-link.support.js';
@@ -119,15 +120,11 @@ describe('where the server cannot tell of changes', () => {
     expect(reasons).toHaveLength(1);
   });
 
-  it('an ACL user with the rights that docs/near-cache.md names: on', async () => {
+  it('an ACL user with the rights that docs/operations.md names: on', async () => {
     const admin = await withUser();
-    await admin.call('acl', 'setuser', 'portal', 'reset', 'on', '>secret', '~{near:*', '-@all');
-    const rights =
-      '+ping +role +info +time +wait +eval +evalsha +hgetall +hget +hmget +hset +hdel +exists +get +set +del';
-    const indexes =
-      '+pexpire +pexpireat +pttl +zadd +zrem +zcard +zcount +zrange +zrangebyscore +zremrangebyscore +zscore';
-    const tracking = '+client|id +client|tracking +subscribe &__redis__:invalidate';
-    await admin.call('acl', 'setuser', 'portal', ...`${rights} ${indexes} ${tracking}`.split(' '));
+    await admin.call('acl', 'setuser', 'portal', 'reset', 'on', '>secret');
+    const rights = [...applicationRights('near'), ...furtherRights(/nearCache/)];
+    await admin.call('acl', 'setuser', 'portal', ...rights);
     const near = openNear(openLink({ host: server.host, port: server.port, username: 'portal', password: 'secret' }));
     await serving(near);
     await near.create(sid, change({ set: { n: 1 } }));

@@ -1,12 +1,5 @@
 import 'reflect-metadata';
-import type {
-  DynamicModule,
-  INestApplication,
-  MiddlewareConsumer,
-  ModuleMetadata,
-  NestModule,
-  Type,
-} from '@nestjs/common';
+import type { INestApplication, MiddlewareConsumer, ModuleMetadata, NestModule, Type } from '@nestjs/common';
 import { Module, RequestMethod } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -31,7 +24,7 @@ export interface HttpAppOptions extends Partial<SessionHandlerOptions> {
   /** Behind our cycle, or behind plain express-session with `peer`. */
   readonly store?: Store;
   /** The module itself, instead of a cycle over `store`. */
-  readonly modules?: DynamicModule[];
+  readonly modules?: NonNullable<ModuleMetadata['imports']>;
   /** Runs after the session's middleware. */
   readonly middleware?: RequestHandler[];
   readonly controllers?: Type[];

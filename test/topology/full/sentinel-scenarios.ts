@@ -1,5 +1,6 @@
 import { pollUntil } from '../../../tools/redis-lab/poll.js';
 import { startRedisServer } from '../../../tools/redis-lab/redis-server.js';
+import { aclLines, PASSWORD } from '../../support/acl-lists.js';
 import type { FaultLab } from '../fault-lab.js';
 import type { Scenario } from '../scenario.js';
 
@@ -133,15 +134,13 @@ export const SENTINEL_SCENARIOS: readonly Scenario[] = [
   {
     name: "an application's user with the least rights: SENTINEL FAILOVER",
     topology: {
-      nodeConfig: [
-        'user portal on >password ~{fault-lab:* &* +@read +@write +@scripting +wait +role +info +time +client +ping',
-      ],
+      nodeConfig: aclLines('application', 'fault-lab'),
       sentinelConfig: [
         // No subscriptions and no old spelling of REPLICAS: what Sentinel's documentation suggests for clients.
         'user viewer on >password -@all +auth +client|getname +client|id +client|setname +command +hello +ping +role +sentinel|get-master-addr-by-name +sentinel|master +sentinel|myid +sentinel|replicas +sentinel|sentinels',
       ],
     },
-    redis: { username: 'portal', password: 'password', sentinelUsername: 'viewer', sentinelPassword: 'password' },
+    redis: { username: 'portal', password: PASSWORD, sentinelUsername: 'viewer', sentinelPassword: 'password' },
     fault: async (lab) => {
       await lab.topology.failover();
       await lab.sleep(2_000);
