@@ -55,9 +55,11 @@ export interface SessionMiddlewareParts {
   readonly context: SessionContext;
 }
 
-/** Makes a session middleware of its parts. @internal */
+/** Makes a session middleware of its parts, and says in the log what of the options is unwise in production. @internal */
 export function assembleSessionMiddleware(parts: SessionMiddlewareParts): SessionMiddleware {
   const { options, store, repository, link, context } = parts;
+  const logger = new Logger(`Session ${options.application}`);
+  for (const warning of options.warnings) logger.warn(warning);
   const locks = repository && new SessionLocks(repository.locks, options.lockTimeoutMs);
   const handler = createSessionHandler({ options, store, locks, context });
   return Object.assign(handler, {
@@ -81,14 +83,9 @@ export function openSessionRepository(
   options: ResolvedSessionOptions,
   link: SessionLink | null,
 ): SessionRepository | null {
-  const { redis, store, application } = options;
+  const { redis, store } = options;
   if (store) return null;
   if (link && redis) return createRedisRepository(link, { ...options, redis });
-  if (isProduction()) {
-    new Logger(`Session ${application}`).warn(
-      'Sessions live in this process only: they die with it and no other instance sees them. Set `redis` in production.',
-    );
-  }
   return createMemoryRepository(options);
 }
 

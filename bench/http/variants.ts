@@ -134,7 +134,14 @@ async function withModule(options: Partial<SessionModuleOptions>): Promise<Insta
   const { SessionModule } = await import('nestjs-ha-session');
   return {
     modules: [
-      SessionModule.forRoot({ application: 'bench', secret: SECRET, idleTimeoutMs: IDLE_SECONDS * 1_000, ...options }),
+      SessionModule.forRoot({
+        application: 'bench',
+        secret: SECRET,
+        idleTimeoutMs: IDLE_SECONDS * 1_000,
+        // As production code without TLS: what is measured is not the proxy.
+        cookie: { secure: 'auto' },
+        ...options,
+      }),
     ],
   };
 }

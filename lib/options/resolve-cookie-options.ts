@@ -10,10 +10,15 @@ const ROOT = 'cookie';
  * Checks the cookie's options and adds what is missing. The result is meaningless when a fault was found.
  *
  * @param input - what the application gave
+ * @param isProduction - whether the cookie is secure unless something else is said
  * @param faults - told of each fault, by its path
  * @internal
  */
-export function resolveCookieOptions(input: unknown, faults: OptionFaults): ResolvedCookieOptions {
+export function resolveCookieOptions(
+  input: unknown,
+  isProduction: boolean,
+  faults: OptionFaults,
+): ResolvedCookieOptions {
   if (typeof input === 'function') {
     faults.add(
       ROOT,
@@ -22,7 +27,8 @@ export function resolveCookieOptions(input: unknown, faults: OptionFaults): Reso
     return SESSION_DEFAULTS.cookie;
   }
   const given = input === undefined ? {} : faults.check(cookieSchema, input, { path: ROOT, hints: COOKIE_NAME_HINTS });
-  const cookie = { ...SESSION_DEFAULTS.cookie, ...given } as ResolvedCookieOptions;
+  const production = isProduction ? { secure: SESSION_DEFAULTS.productionCookieSecure } : {};
+  const cookie = { ...SESSION_DEFAULTS.cookie, ...production, ...given } as ResolvedCookieOptions;
   checkSecurity(cookie, faults);
   checkPrefix(cookie, faults);
   return Object.freeze(cookie);

@@ -3,6 +3,8 @@ import { describeKind, isArray } from './option-values.js';
 import { SESSION_LIMITS } from './session.defaults.js';
 
 const ROOT = 'secret';
+/** Of 32 random digits all but one in 10^10 have five different ones; hexadecimal and base64 have more. */
+const MIN_DIFFERENT = 5;
 const REMEDY = 'Make one with `openssl rand -base64 32` and keep it in the environment, not in the code.';
 
 /**
@@ -31,9 +33,16 @@ export function resolveSecrets(
     else if (secret === '') faults.add(path, `is empty: it must have ${rule}. ${REMEDY}`);
     else if (secret.length < minLength)
       faults.add(path, `is too short (${secret.length}): it must have ${rule}. ${REMEDY}`);
+    else if (isProduction && isRegular(secret))
+      faults.add(path, `can be guessed: it repeats itself. It must have ${rule}, made by chance. ${REMEDY}`);
     else if (secrets.indexOf(secret) < index) {
       faults.add(path, `is the same as ${ROOT}[${secrets.indexOf(secret)}]: give each once, the one that signs first.`);
     }
   });
   return Object.freeze(secrets) as readonly [string, ...string[]];
+}
+
+/** Fewer than five different characters, or a shorter text again and again: chance makes neither within 32 characters. */
+function isRegular(secret: string): boolean {
+  return new Set(secret).size < MIN_DIFFERENT || (secret + secret).indexOf(secret, 1) < secret.length;
 }

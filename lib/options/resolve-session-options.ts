@@ -3,6 +3,7 @@ import type { UserLimit } from '../core/session-record.js';
 import { OptionFaults } from './option-faults.js';
 import { SESSION_NAME_HINTS, STORE_NAME_HINTS } from './option-names.js';
 import { describeKind, describeValue, isObject, peek } from './option-values.js';
+import { warningsOf } from './option-warnings.js';
 import { resolveCookieOptions } from './resolve-cookie-options.js';
 import { resolveNearCache } from './resolve-near-cache.js';
 import { resolveRedisOptions } from './resolve-redis-options.js';
@@ -50,19 +51,19 @@ export function resolveSessionOptions(options: unknown, environment: SessionEnvi
   });
   if (faults.has('') && Object.keys(given).length === 0) faults.throwIfAny([]);
   const secrets = resolveSecrets(given.secret, environment.isProduction, faults);
-  const cookie = resolveCookieOptions(given.cookie, faults);
+  const cookie = resolveCookieOptions(given.cookie, environment.isProduction, faults);
   const life = resolveLife(given, faults);
   const redis = given.redis === undefined ? null : resolveRedisOptions(given.redis, given.durability, faults);
   checkPlace(given, faults);
   const forRoutes = checkRoutes(given.forRoutes, 'forRoutes', faults);
   const exclude = checkRoutes(given.exclude, 'exclude', faults);
   faults.throwIfAny(Object.keys(registrationSchema.shape));
+  const place = { cookie, redis, store: given.store ?? null };
   return Object.freeze({
     ...life,
+    ...place,
     secrets,
-    cookie,
-    redis,
-    store: given.store ?? null,
+    warnings: Object.freeze(warningsOf(place, environment.isProduction)),
     proxy: given.proxy,
     rolling: given.rolling ?? SESSION_DEFAULTS.rolling,
     saveUninitialized: given.saveUninitialized ?? SESSION_DEFAULTS.saveUninitialized,

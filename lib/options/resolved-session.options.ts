@@ -62,4 +62,6 @@ export interface ResolvedSessionOptions extends ResolvedLifeOptions {
   /** Empty: every route. */
   readonly forRoutes: NonNullable<SessionModuleOptions['forRoutes']>;
   readonly exclude: NonNullable<SessionModuleOptions['exclude']>;
+  /** For the log at the start: what is allowed and unwise here. */
+  readonly warnings: readonly string[];
 }

@@ -20,6 +20,8 @@ export const SESSION_DEFAULTS = Object.freeze({
     /** What browsers assume when nothing is said; written, because not all do. */
     sameSite: 'lax',
   } as const),
+  /** In production: a proxy that is not trusted must not make the cookie one that goes over plain HTTP. */
+  productionCookieSecure: true,
   /** 4 MiB: far above any session that is one; a runaway field is told before it fills Redis. */
   maxBytes: 4_194_304,
   /** Fields that different requests change all win; of one field the last. */

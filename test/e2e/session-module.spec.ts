@@ -123,18 +123,26 @@ describe('SessionModule', () => {
     await expect(service.list('ada')).rejects.toMatchObject({ code: 'SESSION_STORE_UNSUPPORTED' });
   });
 
-  it('warns in production, and only there, when sessions live in the process', async () => {
+  it('warns in production, and only there, of what is unwise', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     onTestFinished(() => {
       vi.unstubAllEnvs();
       warn.mockRestore();
     });
-    const module = () => SessionModule.forRoot({ application: 'embedded', secret: SECRET });
-    await Test.createTestingModule({ imports: [module()] }).compile();
+    const start = async () => {
+      const module = SessionModule.forRoot({ application: 'embedded', secret: SECRET, cookie: { secure: 'auto' } });
+      const app = await Test.createTestingModule({ imports: [module] }).compile();
+      await app.init();
+      await app.close();
+    };
+    await start();
     expect(warn).not.toHaveBeenCalled();
     vi.stubEnv('NODE_ENV', 'production');
-    await Test.createTestingModule({ imports: [module()] }).compile();
-    expect(warn).toHaveBeenCalledWith(expect.stringContaining('this process only'));
+    await start();
+    expect(warn.mock.calls.map(([line]) => line as unknown)).toEqual([
+      expect.stringContaining('this process only'),
+      expect.stringContaining("`cookie.secure` is 'auto'"),
+    ]);
   });
 
   describe.each(PLATFORMS)('on %s', (platform) => {

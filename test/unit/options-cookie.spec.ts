@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { resolveSessionOptions } from '../../lib/options/resolve-session-options.js';
-import { DEVELOPMENT, faultsWith, MINIMUM, pathsWith } from './options-faults.support.js';
+import { DEVELOPMENT, faultsWith, MINIMUM, pathsWith, STRONG } from './options-faults.support.js';
 
 const cookieOf = (cookie: unknown) => resolveSessionOptions({ ...MINIMUM, cookie }, DEVELOPMENT).cookie;
 
@@ -95,5 +95,32 @@ describe('The cookie', () => {
       'cookie.path',
       'cookie.secure',
     ]);
+  });
+
+  describe('in production', () => {
+    const inProduction = (options: object) =>
+      resolveSessionOptions({ application: 'portal', secret: STRONG, ...options }, { isProduction: true });
+
+    it('is secure unless something else is said', () => {
+      expect(cookieOf(undefined).secure).toBe('auto');
+      expect(inProduction({}).cookie.secure).toBe(true);
+      expect(inProduction({ cookie: { name: '__Host-sid' } }).cookie.secure).toBe(true);
+      expect(inProduction({ cookie: { secure: 'auto' } }).cookie.secure).toBe('auto');
+      expect(inProduction({ cookie: { secure: false } }).cookie.secure).toBe(false);
+    });
+
+    it.each([
+      [{ secure: 'auto' }, /^`cookie\.secure` is 'auto'.*`secure: true`/],
+      [{ secure: false }, /^`cookie\.secure` is false: .*`secure: true`/],
+      [{ httpOnly: false }, /^`cookie\.httpOnly` is false: /],
+    ])('warns of %j at the start', (cookie, warning) => {
+      expect(inProduction({ redis: {}, cookie }).warnings).toEqual([expect.stringMatching(warning)]);
+      expect(resolveSessionOptions({ ...MINIMUM, cookie }, DEVELOPMENT).warnings).toEqual([]);
+    });
+
+    it('warns of nothing that is well', () => {
+      expect(inProduction({ redis: {} }).warnings).toEqual([]);
+      expect(inProduction({}).warnings).toEqual([expect.stringContaining('this process only')]);
+    });
   });
 });

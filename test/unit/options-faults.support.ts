@@ -4,6 +4,9 @@ import { resolveSessionOptions } from '../../lib/options/resolve-session-options
 /** What every application gives at least. */
 export const MINIMUM = { application: 'portal', secret: 'a secret of the tests' };
 
+/** A secret that is good enough for production. */
+export const STRONG = '0H+7bXnqzYw5JrUe3kVtLm9sPd2cGa8f';
+
 export const DEVELOPMENT = { isProduction: false };
 
 /** The faults that a call tells of, as `path: message`. */

@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import session from 'express-session';
 import { describe, expect, it } from 'vitest';
 import { SessionConfigurationError } from '../../lib/errors/session-configuration.error.js';
 import { resolveSessionOptions, resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import type { SessionModuleOptions } from '../../lib/options/session.options.js';
-import { DEVELOPMENT, faultsOf, faultsWith, MINIMUM, pathsWith } from './options-faults.support.js';
+import { DEVELOPMENT, faultsOf, faultsWith, MINIMUM, pathsWith, STRONG } from './options-faults.support.js';
 
 const resolve = (options: unknown) => resolveSessionOptions(options, DEVELOPMENT);
 const REMEDY = 'Make one with `openssl rand -base64 32` and keep it in the environment, not in the code.';
@@ -289,7 +290,7 @@ describe('secret', () => {
     expect(faultsOf(() => resolveSessionOptions({ application: 'a', secret }, production))).toEqual([
       `secret: is too short (31): it must have at least 32 characters in production. ${REMEDY}`,
     ]);
-    expect(faultsOf(() => resolveSessionOptions({ application: 'a', secret: `${secret}x` }, production))).toEqual([]);
+    expect(faultsOf(() => resolveSessionOptions({ application: 'a', secret: STRONG }, production))).toEqual([]);
     expect(faultsWith({ secret: 'x'.repeat(7) })).toEqual([
       `secret: is too short (7): it must have at least 8 characters. ${REMEDY}`,
     ]);
@@ -304,6 +305,27 @@ describe('secret', () => {
     [['12345678', ''], 'secret[1]: is empty: it must have at least 8 characters.'],
   ])('cannot be %j', (secret, fault) => {
     expect(faultsWith({ secret })).toEqual([`${fault} ${REMEDY}`]);
+  });
+
+  it.each(['x'.repeat(64), 'ab'.repeat(20), 'changeme-please!'.repeat(2), 'aaaaaaaabbbbbbbbccccccccdddddddd'])(
+    'cannot be so regular as %s in production',
+    (secret) => {
+      expect(faultsWith({ secret })).toEqual([]);
+      expect(faultsOf(() => resolveSessionOptions({ application: 'a', secret: [STRONG, secret] }, production))).toEqual(
+        [
+          `secret[1]: can be guessed: it repeats itself. It must have at least 32 characters in production, made by chance. ${REMEDY}`,
+        ],
+      );
+    },
+  );
+
+  it('can be any that was made by chance', () => {
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      for (let count = 0; count < 200; count++) {
+        const secret = randomBytes(32).toString(encoding);
+        expect(faultsOf(() => resolveSessionOptions({ application: 'a', secret }, production))).toEqual([]);
+      }
+    }
   });
 
   it('is given once', () => {

@@ -56,6 +56,7 @@ const { sentinels, name } = JSON.parse(process.env['TOPOLOGY'] ?? '') as {
       application: 'packed',
       secret: 'a-secret-of-the-packaging-tests-0123456789',
       redis: { sentinels, name },
+      cookie: { secure: 'auto' },
     }),
     TerminusModule,
     SessionHealthModule,
