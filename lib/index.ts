@@ -53,6 +53,8 @@ export type {
 export type {
   RedisSessionStoreOptions,
   SessionCookieOptions,
+  SessionEncryptionKey,
+  SessionEncryptionOptions,
   SessionMiddlewareOptions,
   SessionModuleOptions,
   SessionNearCacheOptions,

@@ -5,6 +5,7 @@ import { SESSION_NAME_HINTS, STORE_NAME_HINTS } from './option-names.js';
 import { describeKind, describeValue, isObject, peek } from './option-values.js';
 import { warningsOf } from './option-warnings.js';
 import { resolveCookieOptions } from './resolve-cookie-options.js';
+import { resolveEncryption } from './resolve-encryption.js';
 import { resolveNearCache } from './resolve-near-cache.js';
 import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
@@ -123,8 +124,9 @@ function resolveLife(
   const maxBytes = given.maxBytes ?? SESSION_DEFAULTS.maxBytes;
   const { describe } = given;
   const nearCache = resolveNearCache(given.nearCache, faults);
+  const encryption = resolveEncryption(given.encryption, faults);
   const life = { application, idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs };
-  return { ...life, userId, describe, userLimit, conflict, maxBytes, nearCache };
+  return { ...life, userId, describe, userLimit, conflict, maxBytes, nearCache, encryption };
 }
 
 function resolveUserLimit(given: unknown, faults: OptionFaults): UserLimit | null {
@@ -160,6 +162,7 @@ function checkPlace(given: GivenOptions, faults: OptionFaults): void {
       'conflict',
       'maxBytes',
       'nearCache',
+      'encryption',
       'lockTimeoutMs',
     ] as const;
     for (const name of own) {
@@ -172,6 +175,11 @@ function checkPlace(given: GivenOptions, faults: OptionFaults): void {
     }
     if (given.nearCache !== undefined && given.nearCache !== false)
       faults.add('nearCache', 'needs redis: sessions in this process are near already. Give redis, or leave it out.');
+    if (given.encryption !== undefined)
+      faults.add(
+        'encryption',
+        'needs redis: sessions in this process are stored nowhere. Give redis, or leave it out.',
+      );
   }
 }
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Store } from 'express-session';
 import type { SessionEventListener } from '../core/session-events.js';
 import type { UserLimit } from '../core/session-record.js';
@@ -15,6 +16,15 @@ export interface ResolvedCookieOptions extends SessionCookieOptions {
 
 /** The near cache with its defaults in place. @internal */
 export type NearCacheOptions = { readonly [Name in keyof SessionNearCacheOptions]-?: number };
+
+/** Encryption with its defaults in place. @internal */
+export interface EncryptionOptions {
+  /** Never empty; key objects, which show their bytes to nobody. A function's result is checked when it is there. */
+  readonly keys: readonly KeyObject[] | (() => unknown);
+  readonly acceptPlaintext: boolean;
+  /** @unit milliseconds */
+  readonly refreshMs: number;
+}
 
 /** What the module and the store alone have in common. @internal */
 interface ResolvedLifeOptions {
@@ -34,6 +44,8 @@ interface ResolvedLifeOptions {
   readonly maxBytes: number;
   /** `null`: there is none. */
   readonly nearCache: NearCacheOptions | null;
+  /** `null`: what is stored is plain JSON. */
+  readonly encryption: EncryptionOptions | null;
 }
 
 /** Options of `RedisSessionStore`, checked, complete and frozen. @internal */

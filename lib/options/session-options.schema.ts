@@ -32,7 +32,15 @@ const common = {
   conflict: oneOf(['merge', 'reject']).optional(),
   maxBytes: wholeNumber(minBytes, maxBytes, 'bytes').optional(),
   nearCache: z.unknown().optional(),
+  encryption: z.unknown().optional(),
 };
+
+/** Encryption of what is stored. @internal */
+export const encryptionSchema = z.strictObject({
+  keys: z.unknown().optional(),
+  acceptPlaintext: flag().optional(),
+  refreshMs: milliseconds(minIdleTimeoutMs, maxLifeMs).optional(),
+});
 
 /** The near cache. @internal */
 export const nearCacheSchema = z.strictObject({
@@ -71,6 +79,7 @@ export const sessionSchema = z.strictObject({
   conflict: common.conflict,
   maxBytes: common.maxBytes,
   nearCache: common.nearCache,
+  encryption: common.encryption,
   onUnavailable: oneOf(['reject', 'anonymous']).optional(),
   lockTimeoutMs: milliseconds(minTimeoutMs, maxTimeoutMs).optional(),
   forRoutes: list<NonNullable<SessionModuleOptions['forRoutes']>[number]>(

@@ -34,6 +34,12 @@ export const SESSION_DEFAULTS = Object.freeze({
     /** Never: a user who is shown what was must be what the application wants. */
     staleOnOutageMs: 0,
   }),
+  encryption: Object.freeze({
+    /** What anybody could have written is not believed. */
+    acceptPlaintext: false,
+    /** 5 minutes: a rotation is everywhere soon, and the provider is asked a few hundred times a day. */
+    refreshMs: 300_000,
+  }),
   /** Spring Security's choice: the session used least recently goes. */
   evict: 'oldest',
   /** An honest error; an anonymous user would be asked to log in to a system that cannot remember him. */

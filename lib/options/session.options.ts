@@ -103,6 +103,40 @@ export interface SessionStoreOptions {
    * @defaultValue false
    */
   readonly nearCache?: boolean | SessionNearCacheOptions | undefined;
+  /**
+   * Encrypts what is stored: fields, the cookie's attributes and what `describe` said; not ids, users and times. Needs `redis`. See
+   * docs/security.md for what it protects from.
+   */
+  readonly encryption?: SessionEncryptionOptions | undefined;
+}
+
+/** A key of 32 bytes, or its text in base64 or hexadecimal. @public */
+export type SessionEncryptionKey = string | Uint8Array;
+
+/** Encryption of what is stored. @public */
+export interface SessionEncryptionOptions {
+  /**
+   * The first encrypts, all decrypt; or a function that brings them, from a key management service for example. Each must be another
+   * than the `secret`.
+   */
+  readonly keys:
+    | readonly SessionEncryptionKey[]
+    | (() => readonly SessionEncryptionKey[] | Promise<readonly SessionEncryptionKey[]>);
+  /**
+   * Whether fields that were stored without encryption are read, too: while an installation moves. Who can write to Redis can forge
+   * sessions meanwhile.
+   *
+   * @defaultValue false
+   */
+  readonly acceptPlaintext?: boolean | undefined;
+  /**
+   * How old keys from a function may be before it is asked again. A key that is met and not known has it asked at once.
+   *
+   * @defaultValue 300000
+   * @unit milliseconds
+   * @range 1000 … 31536000000
+   */
+  readonly refreshMs?: number | undefined;
 }
 
 /** The near cache. @public */

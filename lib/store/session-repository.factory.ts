@@ -2,7 +2,9 @@ import type { SessionLink } from '../core/session-link.js';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
 import { DEFAULT_CLUSTER_BUCKETS } from '../options/session.defaults.js';
 import { RedisKeyLayout } from './redis-key-layout.js';
-import type { NearCacheOptions } from '../options/resolved-session.options.js';
+import type { EncryptionOptions, NearCacheOptions } from '../options/resolved-session.options.js';
+import { EncryptedRepository } from './encrypted.repository.js';
+import { FieldKeyRing } from './field-key-ring.js';
 import { MemorySessionRepository } from './memory-session.repository.js';
 import { NearCache } from './near-cache.js';
 import { NearCacheRepository } from './near-cache.repository.js';
@@ -22,15 +24,20 @@ export interface SessionRepositoryOptions {
   readonly userLimit: UserLimit | null;
   /** The cache before it, or `null`. */
   readonly nearCache: NearCacheOptions | null;
+  /** How texts are sealed; without it they are stored as they are. */
+  readonly encryption?: EncryptionOptions | null | undefined;
   readonly redis: ResolvedRedisOptions;
 }
 
 /** The repository of an installation in Redis. @internal */
 export function createRedisRepository(link: SessionLink, options: SessionRepositoryOptions): SessionRepository {
-  const { application, absoluteTimeoutMs, userLimit, nearCache, redis } = options;
+  const { application, absoluteTimeoutMs, userLimit, nearCache, redis, encryption } = options;
   const tombstoneMs = Math.max(MIN_TOMBSTONE_MS, 2 * redis.operationTimeoutMs);
   const layout = keyLayoutOf(application, redis);
-  const repository = new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
+  const plain = new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
+  const repository = encryption
+    ? new EncryptedRepository(plain, new FieldKeyRing(encryption), { ...encryption, application })
+    : plain;
   if (!nearCache) return repository;
   return new NearCacheRepository(repository, new NearCache(link, layout.sessionPrefix(0), nearCache));
 }

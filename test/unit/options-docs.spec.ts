@@ -14,6 +14,7 @@ import {
 } from '../../lib/options/redis-options.schema.js';
 import {
   cookieSchema,
+  encryptionSchema,
   nearCacheSchema,
   registrationSchema,
   storeSchema,
@@ -52,6 +53,7 @@ const tables: [string, z.ZodObject, object][] = [
   ['cookie', cookieSchema, SESSION_DEFAULTS.cookie],
   ['userLimit', userLimitSchema, SESSION_DEFAULTS],
   ['nearCache', nearCacheSchema, SESSION_DEFAULTS.nearCache],
+  ['encryption', encryptionSchema, SESSION_DEFAULTS.encryption],
   ['sentinel', sentinelSchema, SESSION_DEFAULTS.redis],
   ['standalone', standaloneSchema, SESSION_DEFAULTS.redis],
   ['cluster', clusterSchema, SESSION_DEFAULTS.redis],

@@ -1,0 +1,213 @@
+import { storedId } from '../core/session-id.js';
+import type { SessionChange, StoredSession } from '../core/session-record.js';
+import { SEALED_EXTRA, SEALED_FACTOR, SessionCipher } from './field-cipher.js';
+import type { FieldKeyRing, FieldKeys } from './field-key-ring.js';
+import type {
+  CommitOutcome,
+  CreateOutcome,
+  SessionCache,
+  SessionDirectory,
+  SessionEndings,
+  SessionLockPlace,
+  SessionRecords,
+  SessionRepository,
+  StoredState,
+  TouchOutcome,
+} from './session-repository.js';
+
+/** Names of what is sealed beside the fields; as no field's name begins with a zero byte, neither opens as a field. */
+const COOKIE = '\0cookie';
+const ABOUT = '\0about';
+/** In place of a text that cannot be opened. It is not JSON, so the session counts as undecodable. */
+const FORGED = '';
+
+/** Settings of an encrypted repository. @internal */
+export interface EncryptedRepositoryOptions {
+  readonly application: string;
+  /** Whether texts that were stored without encryption are read. */
+  readonly acceptPlaintext: boolean;
+}
+
+/**
+ * A repository that keeps the texts of sessions sealed: fields, the cookie's attributes, and where a user comes from. Ids, users and
+ * times stay readable, since scripts need them. Whoever asks this repository sees plain texts only.
+ *
+ * @internal
+ */
+export class EncryptedRepository implements SessionRepository {
+  readonly records: SessionRecords;
+  readonly directory: SessionDirectory;
+  readonly endings: SessionEndings;
+  readonly locks: SessionLockPlace;
+  readonly cache: SessionCache | undefined;
+
+  constructor(place: SessionRepository, ring: FieldKeyRing, options: EncryptedRepositoryOptions) {
+    const seals = new SessionSeals(ring, options);
+    this.records = new EncryptedRecords(place.records, seals);
+    this.directory = new EncryptedDirectory(place.directory, seals);
+    this.endings = place.endings;
+    this.locks = place.locks;
+    this.cache = place.cache;
+  }
+}
+
+class EncryptedRecords implements SessionRecords {
+  constructor(
+    private readonly place: SessionRecords,
+    private readonly seals: SessionSeals,
+  ) {}
+
+  async load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
+    const stored = await this.place.load(sid, signal);
+    return stored && this.seals.open(stored);
+  }
+
+  async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
+    return this.place.create(sid, await this.seals.seal(idOf(sid), change));
+  }
+
+  async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
+    const sealed = await this.seals.seal(idOf(sid), change);
+    const result = await this.place.commit(sid, sealed);
+    if (result.outcome !== 'conflict' || !change.expected) return result;
+    const expected = await this.asStored(sid, change.expected, result.fields);
+    return expected ? this.place.commit(sid, { ...sealed, expected: joined(sealed.expected, expected) }) : result;
+  }
+
+  async replace(sid: string, change: SessionChange): Promise<StoredState> {
+    return this.place.replace(sid, await this.seals.seal(idOf(sid), change));
+  }
+
+  touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome> {
+    return this.place.touch(sid, idleTimeoutMs, userId);
+  }
+
+  destroy(sid: string): Promise<'destroyed' | 'absent'> {
+    return this.place.destroy(sid);
+  }
+
+  rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
+    return this.place.rotate(sid, graceMs);
+  }
+
+  /**
+   * The stored texts of fields that say what is expected and were sealed with a former key, or not at all; `null` when one of them
+   * says something else: then somebody has changed it.
+   */
+  private async asStored(
+    sid: string,
+    expected: ReadonlyMap<string, string | undefined>,
+    names: readonly string[],
+  ): Promise<ReadonlyMap<string, string | undefined> | null> {
+    const stored = await this.place.load(sid);
+    if (!stored) return null;
+    const { fields } = await this.seals.open(stored);
+    if (names.some((name) => fields.get(name) !== expected.get(name))) return null;
+    return new Map(names.map((name) => [name, stored.fields.get(name)]));
+  }
+}
+
+class EncryptedDirectory implements SessionDirectory {
+  constructor(
+    private readonly place: SessionDirectory,
+    private readonly seals: SessionSeals,
+  ) {}
+
+  count(): Promise<number> {
+    return this.place.count();
+  }
+
+  async *all(): AsyncIterable<StoredSession> {
+    for await (const stored of this.place.all()) yield await this.seals.open(stored);
+  }
+
+  async listByUser(userId: string): Promise<readonly StoredSession[]> {
+    return Promise.all((await this.place.listByUser(userId)).map((stored) => this.seals.open(stored)));
+  }
+
+  expire(): Promise<readonly string[]> {
+    return this.place.expire();
+  }
+}
+
+/** Seals what is to be stored and opens what was. */
+class SessionSeals {
+  constructor(
+    private readonly ring: FieldKeyRing,
+    private readonly options: EncryptedRepositoryOptions,
+  ) {}
+
+  async seal(id: string, change: SessionChange): Promise<SessionChange> {
+    const cipher = this.cipherOf(id, await this.ring.current());
+    const sealAll = ([name, text]: readonly [string, string]): [string, string] => [name, cipher.seal(name, text)];
+    const { set, remove, cookie, about, expected, length } = change;
+    return {
+      ...change,
+      set: new Map([...set].map(sealAll)),
+      // The place takes attributes apart, so what it gets has to look like some.
+      cookie: cookie && `{"sealed":"${cipher.seal(COOKIE, cookie)}"}`,
+      about: about && cipher.seal(ABOUT, about),
+      expected: expected && sealedExpectations([...set.keys(), ...remove], expected, cipher),
+      length: Math.ceil(length * SEALED_FACTOR) + SEALED_EXTRA * set.size,
+    };
+  }
+
+  async open(stored: StoredSession): Promise<StoredSession> {
+    let isKeyUnknown = false;
+    const openWith = (keys: FieldKeys): StoredSession => {
+      const cipher = this.cipherOf(stored.id, keys);
+      isKeyUnknown = false;
+      const open = (name: string, text: string): string => {
+        const opened = cipher.open(name, text);
+        if (opened.outcome === 'opened') return opened.text;
+        isKeyUnknown ||= opened.outcome === 'unknownKey';
+        return opened.outcome === 'plain' && this.options.acceptPlaintext ? text : FORGED;
+      };
+      const { cookie, about } = stored;
+      const fields = new Map([...stored.fields].map(([name, text]): [string, string] => [name, open(name, text)]));
+      const opened = about === null ? null : open(ABOUT, about);
+      return {
+        ...stored,
+        fields,
+        cookie: cookie === null ? null : open(COOKIE, sealedPart(cookie)),
+        about: opened === FORGED ? null : opened,
+      };
+    };
+    const session = openWith(await this.ring.current());
+    return isKeyUnknown ? openWith(await this.ring.renewed()) : session;
+  }
+
+  private cipherOf(id: string, keys: FieldKeys): SessionCipher {
+    return new SessionCipher(keys, `${this.options.application}\0${id}`);
+  }
+}
+
+/** What the fields of a change must hold now, as the first key seals it. */
+function sealedExpectations(
+  names: readonly string[],
+  expected: ReadonlyMap<string, string | undefined>,
+  cipher: SessionCipher,
+): ReadonlyMap<string, string | undefined> {
+  return new Map(
+    names.map((name) => {
+      const text = expected.get(name);
+      return [name, text === undefined ? undefined : cipher.seal(name, text)];
+    }),
+  );
+}
+
+function joined(
+  all: ReadonlyMap<string, string | undefined> | undefined,
+  some: ReadonlyMap<string, string | undefined>,
+): ReadonlyMap<string, string | undefined> {
+  return new Map([...(all ?? []), ...some]);
+}
+
+/** The sealed text of a cookie; a cookie that was stored without encryption is its own text. */
+function sealedPart(cookie: string): string {
+  return /^\{"sealed":"(e1:[\w:-]*)"\}$/.exec(cookie)?.[1] ?? cookie;
+}
+
+function idOf(sid: string): string {
+  return storedId(sid, 1).id;
+}
