@@ -46,7 +46,7 @@ export interface MicroResults {
 export const MICRO_PARTS = ['operations', 'durability', 'scripts', 'memory', 'count'] as const;
 export type MicroPart = (typeof MICRO_PARTS)[number];
 
-const STORES: readonly StoreName[] = ['connect-redis-8', 'connect-redis-9', 'ours'];
+const STORES: readonly StoreName[] = ['connect-redis-8', 'connect-redis-9', 'ours', 'ours-encrypted'];
 
 /** Runs the parts, one after the other. */
 export async function runMicroBench(

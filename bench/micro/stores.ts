@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Request } from 'express';
 import type session from 'express-session';
 import { Redis } from 'ioredis';
@@ -10,9 +11,16 @@ export interface OpenStore {
   close(): unknown;
 }
 
-export const STORE_NAMES = ['connect-redis-8', 'connect-redis-9', 'ours', 'ours-user', 'ours-replicated'] as const;
+export const STORE_NAMES = [
+  'connect-redis-8',
+  'connect-redis-9',
+  'ours',
+  'ours-user',
+  'ours-encrypted',
+  'ours-replicated',
+] as const;
 
-/** `ours-user` also keeps the index of each user's sessions. */
+/** `ours-user` also keeps the index of each user's sessions; `ours-encrypted` encrypts what it stores. */
 export type StoreName = (typeof STORE_NAMES)[number];
 
 const IDLE_SECONDS = 1_200;
@@ -32,6 +40,7 @@ export async function openStore(name: StoreName, { host, port, sentinel }: Redis
     }
     case 'ours':
     case 'ours-user':
+    case 'ours-encrypted':
     case 'ours-replicated': {
       const { RedisSessionStore } = await import('nestjs-ha-session');
       const durability: SessionDurability = name === 'ours-replicated' ? 'replicated' : 'primary';
@@ -43,6 +52,7 @@ export async function openStore(name: StoreName, { host, port, sentinel }: Redis
         touchIntervalMs: 0,
         redis,
         durability,
+        ...(name === 'ours-encrypted' && { encryption: { keys: [randomBytes(32)] } }),
         ...(name === 'ours-user' && { userId: (data) => (data as { user?: { id: string } }).user?.id }),
       });
       return { store, close: () => store.close() };

@@ -18,9 +18,9 @@ const REDIS = { host: '127.0.0.1' };
 describe('a sealed text', () => {
   it('is opened where it was sealed, whatever it says', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (field, text) => {
-        const wellFormed = Buffer.from(text).toString();
-        expect(cipher.open(field, cipher.seal(field, wellFormed))).toEqual({ outcome: 'opened', text: wellFormed });
+      fc.property(fc.uint8Array(), fc.uint8Array(), (...bytes) => {
+        const [field, text] = bytes.map((some) => Buffer.from(some).toString()) as [string, string];
+        expect(cipher.open(field, cipher.seal(field, text))).toEqual({ outcome: 'opened', text });
       }),
     );
   });
