@@ -153,28 +153,23 @@ class SessionSeals {
   }
 
   async open(stored: StoredSession): Promise<StoredSession> {
+    const { session, isKeyUnknown } = this.openWith(await this.ring.current(), stored);
+    return isKeyUnknown ? this.openWith(await this.ring.renewed(), stored).session : session;
+  }
+
+  private openWith(keys: FieldKeys, stored: StoredSession): { session: StoredSession; isKeyUnknown: boolean } {
+    const cipher = this.cipherOf(stored.id, keys);
     let isKeyUnknown = false;
-    const openWith = (keys: FieldKeys): StoredSession => {
-      const cipher = this.cipherOf(stored.id, keys);
-      isKeyUnknown = false;
-      const open = (name: string, text: string): string => {
-        const opened = cipher.open(name, text);
-        if (opened.outcome === 'opened') return opened.text;
-        isKeyUnknown ||= opened.outcome === 'unknownKey';
-        return opened.outcome === 'plain' && this.options.acceptPlaintext ? text : FORGED;
-      };
-      const { cookie, about } = stored;
-      const fields = new Map([...stored.fields].map(([name, text]): [string, string] => [name, open(name, text)]));
-      const opened = about === null ? null : open(ABOUT, about);
-      return {
-        ...stored,
-        fields,
-        cookie: cookie === null ? null : open(COOKIE, sealedPart(cookie)),
-        about: opened === FORGED ? null : opened,
-      };
+    const open = (name: string, text: string): string => {
+      const opened = cipher.open(name, text);
+      if (opened.outcome === 'opened') return opened.text;
+      isKeyUnknown ||= opened.outcome === 'unknownKey';
+      return opened.outcome === 'plain' && this.options.acceptPlaintext ? text : FORGED;
     };
-    const session = openWith(await this.ring.current());
-    return isKeyUnknown ? openWith(await this.ring.renewed()) : session;
+    const fields = new Map([...stored.fields].map(([name, text]): [string, string] => [name, open(name, text)]));
+    const cookie = stored.cookie === null ? null : open(COOKIE, sealedPart(stored.cookie));
+    const about = stored.about === null ? null : open(ABOUT, stored.about);
+    return { session: { ...stored, fields, cookie, about: about === FORGED ? null : about }, isKeyUnknown };
   }
 
   private cipherOf(id: string, keys: FieldKeys): SessionCipher {
