@@ -15,9 +15,9 @@ import type {
   TouchOutcome,
 } from './session-repository.js';
 
-/** Names of what is sealed beside the fields; as no field's name begins with a zero byte, neither opens as a field. */
-const COOKIE = '\0cookie';
-const ABOUT = '\0about';
+/** What is sealed, as it is called in Redis: none opens as another. */
+const COOKIE = 'cookie';
+const ABOUT = 'about';
 /** In place of a text that cannot be opened. It is not JSON, so the session counts as undecodable. */
 const FORGED = '';
 
@@ -139,14 +139,16 @@ class SessionSeals {
 
   async seal(id: string, change: SessionChange): Promise<SessionChange> {
     const cipher = this.cipherOf(id, await this.ring.current());
-    const sealAll = ([name, text]: readonly [string, string]): [string, string] => [name, cipher.seal(name, text)];
+    const sealAll = ([name, text]: readonly [string, string]): [string, string] => [
+      name,
+      cipher.seal(fieldName(name), text),
+    ];
     const { set, remove, cookie, about, expected, length } = change;
     return {
       ...change,
       set: new Map([...set].map(sealAll)),
-      // The place takes attributes apart, so what it gets has to look like some.
-      cookie: cookie && `{"sealed":"${cipher.seal(COOKIE, cookie)}"}`,
-      about: about && cipher.seal(ABOUT, about),
+      cookie: cookie && wrapped(cipher.seal(COOKIE, cookie)),
+      about: about && wrapped(cipher.seal(ABOUT, about)),
       expected: expected && sealedExpectations([...set.keys(), ...remove], expected, cipher),
       length: Math.ceil(length * SEALED_FACTOR) + SEALED_EXTRA * set.size,
     };
@@ -166,9 +168,11 @@ class SessionSeals {
       isKeyUnknown ||= opened.outcome === 'unknownKey';
       return opened.outcome === 'plain' && this.options.acceptPlaintext ? text : FORGED;
     };
-    const fields = new Map([...stored.fields].map(([name, text]): [string, string] => [name, open(name, text)]));
-    const cookie = stored.cookie === null ? null : open(COOKIE, sealedPart(stored.cookie));
-    const about = stored.about === null ? null : open(ABOUT, stored.about);
+    const fields = new Map(
+      [...stored.fields].map(([name, text]): [string, string] => [name, open(fieldName(name), text)]),
+    );
+    const cookie = stored.cookie === null ? null : open(COOKIE, unwrapped(stored.cookie));
+    const about = stored.about === null ? null : open(ABOUT, unwrapped(stored.about));
     return { session: { ...stored, fields, cookie, about: about === FORGED ? null : about }, isKeyUnknown };
   }
 
@@ -186,7 +190,7 @@ function sealedExpectations(
   return new Map(
     names.map((name) => {
       const text = expected.get(name);
-      return [name, text === undefined ? undefined : cipher.seal(name, text)];
+      return [name, text === undefined ? undefined : cipher.seal(fieldName(name), text)];
     }),
   );
 }
@@ -198,9 +202,19 @@ function joined(
   return new Map([...(all ?? []), ...some]);
 }
 
-/** The sealed text of a cookie; a cookie that was stored without encryption is its own text. */
-function sealedPart(cookie: string): string {
-  return /^\{"sealed":"(e1:[\w:-]*)"\}$/.exec(cookie)?.[1] ?? cookie;
+/** A sealed text in place of a JSON object, which the place may look into. */
+function wrapped(sealed: string): string {
+  return `{"sealed":"${sealed}"}`;
+}
+
+/** The sealed text of an object; one that was stored without encryption is its own text. */
+function unwrapped(text: string): string {
+  return /^\{"sealed":"(e1:[\w:-]*)"\}$/.exec(text)?.[1] ?? text;
+}
+
+/** A field as it is called in Redis: whatever an application calls it, it is neither the cookie nor anything else. */
+function fieldName(name: string): string {
+  return `d:${name}`;
 }
 
 function idOf(sid: string): string {
