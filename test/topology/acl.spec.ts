@@ -7,7 +7,8 @@ import { CurrentSession, InjectSessionRedis, SessionAccess, SessionModule, Sessi
 import { SESSION_STORE } from '../../lib/core/session.tokens.js';
 import { SessionHealthIndicator, SessionHealthModule } from '../../lib/health/index.js';
 import type { LiveSession } from '../../lib/http/session.types.js';
-import { SessionSweeper } from '../../lib/session.sweeper.js';
+import { SessionInstallationEvents } from '../../lib/stats/session-installation-events.js';
+import { SessionWorker } from '../../lib/session.worker.js';
 import type { SessionStore } from '../../lib/store/session-store.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
@@ -212,11 +213,14 @@ describe('the lists of rights in docs/operations.md', () => {
       modules: [module, TerminusModule, SessionHealthModule],
       controllers: [Portal],
     });
+    const heard: unknown[] = [];
+    http.app.get(SessionInstallationEvents).subscribe({ next: (event) => void heard.push(event) });
     for (let session = 0; session < 4; session++) await workload(http);
+    await pollUntil('events of the installation arrive', () => heard.length > 0);
     await http.client().post('/logout');
     expect((await http.client().get('/all')).json).toEqual({ listed: 2, count: 2, health: 'ok' });
 
-    await http.app.get(SessionSweeper).sweep();
+    await http.app.get(SessionWorker).sweep(() => true);
 
     await topology.failover();
     await workload(http);
@@ -228,7 +232,12 @@ describe('the lists of rights in docs/operations.md', () => {
     await topology.whenStable(30_000);
 
     await (await workload(http)).post('/logout');
-    expect((await http.client().get('/all')).json).toMatchObject({ count: 1, health: 'ok' });
+    // The application's own client connects anew in its own time.
+    const all = await pollUntil('all is well again', async () => {
+      const answer = await http.client().get('/all');
+      return answer.status === 200 && (answer.json as { count: number });
+    });
+    expect(all).toMatchObject({ count: 1, health: 'ok' });
     await workload(http);
     expect((await http.client().post('/everywhere')).status).toBe(201);
     expect((await http.client().post('/clear')).status).toBe(201);
