@@ -22,6 +22,10 @@ export function logLinkEvents(link: SessionLink, logger: Pick<LoggerService, 'lo
   link.on('recovered', ({ primary }) => {
     logger.log(`Redis primary ${primary} has all its replicas again`);
   });
+  link.on('groupUnknown', ({ sentinels }) => {
+    if (sentinels.length === 0) logger.log('All Sentinels that answer know the group again');
+    else logger.warn(`Sentinels that do not know the group: ${sentinels.join(', ')}; the nodes known last stay in use`);
+  });
   link.on('nearCacheOff', ({ reason }) => {
     logger.warn(`The near cache is off: ${reason}`);
   });

@@ -35,4 +35,6 @@ export interface SessionLinkEvents {
   readonly recovered: { readonly primary: string };
   /** The near cache is not used: the server, its ACL or the way to it does not allow it. Once; `reason` says what to do. */
   readonly nearCacheOff: { readonly reason: string };
+  /** These Sentinels answer, but do not know the group (`SENTINEL REMOVE`); none: all that answer know it again. */
+  readonly groupUnknown: { readonly sentinels: readonly string[] };
 }

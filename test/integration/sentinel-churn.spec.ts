@@ -146,6 +146,8 @@ describe('Sentinels that come and go', () => {
     const primary = await topology.primary();
     const link = links.open(sentinelOptions(topology.redisOptions, 'replicated'));
     await put(link, 'before');
+    const unknown: (readonly string[])[] = [];
+    link.on('groupUnknown', ({ sentinels }) => unknown.push([...sentinels].sort()));
     await pollUntil('all to be known', async () => (await sentinelsOf(link))?.reachable === 3);
     await Promise.all(topology.sentinels.map((sentinel) => sentinel.cli('SENTINEL', 'REMOVE', name)));
     await pollUntil('all to be unaware', async () => (await sentinelsOf(link))?.unaware.length === 3);
@@ -160,6 +162,8 @@ describe('Sentinels that come and go', () => {
     expect(workload.errors).toEqual([]);
     expect(workload.longestPauseMs).toBeLessThan(1500);
     await pollUntil('nobody to be unaware', async () => (await sentinelsOf(link))?.unaware.length === 0);
+    expect(unknown).toContainEqual(topology.sentinels.map(({ address }) => address).sort());
+    expect(unknown.at(-1)).toEqual([]);
     await primary.kill();
     expect(await put(link, 'after')).toBe('stored');
   }, 60_000);

@@ -114,6 +114,11 @@ export class LinkJournal {
     this.#emit('nearCacheOff', { reason });
   }
 
+  /** Another set of the Sentinels that answer does not know the group. */
+  groupUnknown(sentinels: readonly string[]): void {
+    this.#emit('groupUnknown', { sentinels });
+  }
+
   closed(): void {
     this.#state = 'closed';
     this.#primary = null;

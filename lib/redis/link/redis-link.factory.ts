@@ -11,7 +11,7 @@ import { ClientRoute } from './client-route.js';
 import { createHardenedCluster } from './client-settings.js';
 import { ClusterRoute } from './cluster-route.js';
 import { PrimaryRoute, type PrimaryRouteParts } from './primary-route.js';
-import type { RouteFactory } from './route.js';
+import type { RouteFactory, RouteListener } from './route.js';
 import { SessionGate } from './session-gate.js';
 
 type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
@@ -32,7 +32,7 @@ function routeTo(options: ResolvedRedisOptions): RouteFactory {
   const { topology, attemptTimeoutMs } = options;
   switch (topology.kind) {
     case 'sentinel':
-      return (listener) => new PrimaryRoute(sentinelParts(options, topology), listener);
+      return (listener) => new PrimaryRoute(sentinelParts(options, topology, listener), listener);
     case 'standalone':
       return (listener) => new PrimaryRoute(standaloneParts(options, topology), listener);
     case 'cluster':
@@ -65,7 +65,11 @@ function standaloneParts(options: ResolvedRedisOptions, topology: Topology<'stan
   };
 }
 
-function sentinelParts(options: ResolvedRedisOptions, topology: Topology<'sentinel'>): PrimaryRouteParts {
+function sentinelParts(
+  options: ResolvedRedisOptions,
+  topology: Topology<'sentinel'>,
+  listener: RouteListener,
+): PrimaryRouteParts {
   const connection = connectionTo(options, topology.node);
   const { sentinels, name, natMap, node } = topology;
   const finder = new SentinelFinder({
@@ -75,6 +79,9 @@ function sentinelParts(options: ResolvedRedisOptions, topology: Topology<'sentin
     resolve: systemResolver(node.family),
     translate: (address) => translateAddress(address, natMap),
     data: connection,
+    onGroupUnknown: (unaware) => {
+      listener.onGroupUnknown(unaware);
+    },
     connection: {
       node: {
         username: topology.sentinelUsername,

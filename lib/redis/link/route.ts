@@ -20,6 +20,8 @@ export interface RouteListener {
   onRecovered(name: string): void;
   /** Changes of keys are not reported by this server. */
   onNearCacheOff(reason: string): void;
+  /** Another set of the Sentinels that answer does not know the group. */
+  onGroupUnknown(sentinels: readonly string[]): void;
 }
 
 /**

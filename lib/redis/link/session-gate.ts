@@ -73,6 +73,9 @@ export class SessionGate implements SessionLink {
       onNearCacheOff: (reason) => {
         journal.nearCacheOff(reason);
       },
+      onGroupUnknown: (sentinels) => {
+        journal.groupUnknown(sentinels);
+      },
     });
   }
 

@@ -19,6 +19,8 @@ import { SentinelWatch, type NamedPrimary, type SentinelWatchOptions } from './s
 export interface SentinelFinderOptions extends SentinelWatchOptions {
   /** Connections that ask the data nodes. */
   readonly data: RedisConnectionOptions;
+  /** Called with the Sentinels that answer but do not know the group, when these are others than before. */
+  readonly onGroupUnknown: (sentinels: readonly string[]) => void;
 }
 
 /**
@@ -40,6 +42,7 @@ export class SentinelFinder implements PrimaryFinder {
   #replicationId: string | null = null;
   /** Which names are one server; `null`: to be decided again. */
   #servers: ReadonlyMap<string, ReadonlySet<string>> | null = null;
+  #unaware = '';
   #isClosed = false;
 
   constructor(private readonly options: SentinelFinderOptions) {
@@ -202,10 +205,19 @@ export class SentinelFinder implements PrimaryFinder {
     if (this.#isClosed) return;
     this.#watchNodes();
     this.#servers = null;
+    this.#tellUnaware();
     this.#spreadPace();
     const report = this.#current && this.#watches.get(addressKey(this.#current.address))?.report;
     if (report?.role === 'master') this.#replicationId = report.replicationId;
     this.onChange();
+  }
+
+  /** While a primary is looked for, the trouble says it. */
+  #tellUnaware(): void {
+    const { unaware } = this.sentinels;
+    if (!this.#current || unaware.join() === this.#unaware) return;
+    this.#unaware = unaware.join();
+    this.options.onGroupUnknown(unaware);
   }
 
   #spreadPace(): void {
