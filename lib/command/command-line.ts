@@ -5,6 +5,7 @@ import { doctor } from './doctor.command.js';
 import { EXIT_CODE, UsageError, type ExitCode } from './exit-code.js';
 import { VARIABLES, type InstallationOptions } from './installation.js';
 import { list, revoke, signOut, type SignOutCommandOptions, type UserOptions } from './session.commands.js';
+import { capacity, stats, type StatsOptions } from './stats.commands.js';
 import type { CommandTerminal } from './terminal.js';
 
 /**
@@ -43,6 +44,17 @@ function describeProgram(terminal: CommandTerminal) {
     .command('doctor', 'Examine the servers and say what to mend')
     .action((options: InstallationOptions & { json?: boolean }) => {
       start(doctor(options, terminal));
+    });
+  program
+    .command('stats', 'Count the live sessions, exactly')
+    .option('--watch', 'Again every two seconds, until Ctrl-C')
+    .action((options: StatsOptions) => {
+      start(stats(options, terminal));
+    });
+  program
+    .command('capacity', 'Show memory, room for further sessions, peaks and the forecast')
+    .action((options: InstallationOptions & { json?: boolean }) => {
+      start(capacity(options, terminal));
     });
   program
     .command('list', "List a user's live sessions")

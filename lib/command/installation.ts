@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SessionModule } from '../session.module.js';
+import { SESSION_WORK } from '../session.worker.js';
 import { UsageError } from './exit-code.js';
 import type { CommandTerminal } from './terminal.js';
 
@@ -53,7 +54,10 @@ export async function withSessions<T>(
   // Nothing is signed here; the secret only has to be one.
   const secret = randomBytes(32).toString('hex');
   const module = SessionModule.forRoot({ application, secret, redis: redis + limit });
-  const app = await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+  const { providers = [] } = module;
+  // The work of the installation is for its application: a command knows neither its idle timeout nor its handlers.
+  const idle = { ...module, providers: [...providers, { provide: SESSION_WORK, useValue: null }] };
+  const app = await NestFactory.createApplicationContext(idle, { logger: false, abortOnError: false });
   try {
     return await run(app);
   } finally {

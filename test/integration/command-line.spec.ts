@@ -146,6 +146,29 @@ describe('the command line', () => {
     expect((await run(['signout'], environment(redis))).code).toBe(2);
   });
 
+  it('counts the live sessions and shows the capacity, without doing the work of the installation', async () => {
+    const redis = await redisServer();
+    const app = await startPortal(redis);
+    await signIn(app, 'ada');
+    await signIn(app, 'bob');
+    await app.client().post('/sign-in', { color: 'red' });
+    const counted = await run(['stats', '--json'], environment(redis));
+    expect(JSON.parse(counted.output)).toMatchObject({
+      application: APPLICATION,
+      live: 3,
+      authenticated: 2,
+      anonymous: 1,
+    });
+    expect((await run(['stats'], environment(redis))).output).toMatch(/^live +3$/m);
+    const shown = await run(['capacity', '--json'], environment(redis));
+    expect(JSON.parse(shown.output)).toMatchObject({ memory: { maxBytes: 100 * 1024 * 1024 } });
+    expect((await run(['capacity'], environment(redis))).output).toMatch(/^memory used +\d+ bytes$/m);
+    // A second installation, in which no application runs: nobody was elected by the commands.
+    const lonely = { ...environment(redis), SESSION_APPLICATION: 'lonely' };
+    expect(await run(['stats'], lonely)).toMatchObject({ code: 0 });
+    expect(await redis.cli('KEYS', '{lonely*')).toEqual([]);
+  });
+
   it('shows the control characters of a hostile user id instead of obeying them', async () => {
     const redis = await redisServer();
     const listed = await run(['list', '--user', '\u001b[2Jada'], environment(redis));
