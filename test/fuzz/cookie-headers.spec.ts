@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
 import { PLATFORMS } from '../support/http-app.js';
-import { Random, fuzzPlan, inParallel } from '../support/random.js';
+import { FUZZ_TIMEOUT_MS, Random, fuzzPlan, inParallel } from '../support/random.js';
 import { moduleSite } from '../support/session-site.js';
 
 /** Random cookie headers against a model: whose session a request has, and whether it is given a cookie. */
@@ -131,40 +131,44 @@ describe.each(PLATFORMS)('on %s', (platform) => {
     await redis.stop();
   });
 
-  it('random cookie headers lead to the session that the model finds, and to no other', async () => {
-    const { runs, seed } = fuzzPlan(100_000, 500);
-    const site = await moduleSite(platform, () => redis).start({ secret: [YOUNG, OLD] }, (request, response) => {
-      const user = /^\/login\/(\d)$/.exec(request.url ?? '')?.[1];
-      if (user !== undefined) request.session.count = Number(user);
-      response.end(JSON.stringify({ id: request.sessionID, user: request.session.count ?? null }));
-    });
-    const ids: string[] = [];
-    for (let user = 0; user < USERS; user++)
-      ids.push(((await site.client().get(`/login/${user}`)).json as { id: string }).id);
-    const agent = new Agent({ keepAlive: true, maxSockets: 16 });
-    try {
-      await inParallel(runs, 16, async (index) => {
-        const header = randomHeader(new Random(seed + index), ids);
-        const { status, text, setCookie } = await get(site.url, agent, header);
-        const hint = `seed ${seed + index}, header ${JSON.stringify(header)}`;
-        expect(status, hint).toBe(200);
-        const { id, user } = JSON.parse(text) as { id: string; user: number | null };
-        const expected = sessionOf(header, ids);
-        expect(user, hint).toBe(expected?.user ?? null);
-        if (expected) expect(id, hint).toBe(ids[expected.user]);
-        else expect(ids, hint).not.toContain(id);
-        const fresh = setCookie.filter((line) => line.startsWith(`${NAME}=s%3A`));
-        const isRenewed = expected?.isOld === true;
-        if (valuesIn(header).length <= 1) expect(setCookie.length, hint).toBe(isRenewed ? 1 : 0);
-        for (const line of fresh)
-          expect(line.startsWith(`${NAME}=${encodeURIComponent(sign(id, YOUNG))};`), hint).toBe(true);
-        if (isRenewed) expect(fresh, hint).toHaveLength(1);
-        if (!expected) expect(fresh, hint).toEqual([]);
+  it(
+    'random cookie headers lead to the session that the model finds, and to no other',
+    async () => {
+      const { runs, seed } = fuzzPlan(100_000, 500);
+      const site = await moduleSite(platform, () => redis).start({ secret: [YOUNG, OLD] }, (request, response) => {
+        const user = /^\/login\/(\d)$/.exec(request.url ?? '')?.[1];
+        if (user !== undefined) request.session.count = Number(user);
+        response.end(JSON.stringify({ id: request.sessionID, user: request.session.count ?? null }));
       });
-    } finally {
-      agent.destroy();
-    }
-  });
+      const ids: string[] = [];
+      for (let user = 0; user < USERS; user++)
+        ids.push(((await site.client().get(`/login/${user}`)).json as { id: string }).id);
+      const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+      try {
+        await inParallel(runs, 16, async (index) => {
+          const header = randomHeader(new Random(seed + index), ids);
+          const { status, text, setCookie } = await get(site.url, agent, header);
+          const hint = `seed ${seed + index}, header ${JSON.stringify(header)}`;
+          expect(status, hint).toBe(200);
+          const { id, user } = JSON.parse(text) as { id: string; user: number | null };
+          const expected = sessionOf(header, ids);
+          expect(user, hint).toBe(expected?.user ?? null);
+          if (expected) expect(id, hint).toBe(ids[expected.user]);
+          else expect(ids, hint).not.toContain(id);
+          const fresh = setCookie.filter((line) => line.startsWith(`${NAME}=s%3A`));
+          const isRenewed = expected?.isOld === true;
+          if (valuesIn(header).length <= 1) expect(setCookie.length, hint).toBe(isRenewed ? 1 : 0);
+          for (const line of fresh)
+            expect(line.startsWith(`${NAME}=${encodeURIComponent(sign(id, YOUNG))};`), hint).toBe(true);
+          if (isRenewed) expect(fresh, hint).toHaveLength(1);
+          if (!expected) expect(fresh, hint).toEqual([]);
+        });
+      } finally {
+        agent.destroy();
+      }
+    },
+    FUZZ_TIMEOUT_MS,
+  );
 });
 
 function get(

@@ -6,7 +6,7 @@ import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
 import { PLATFORMS } from '../support/http-app.js';
 import type { HttpClient } from '../support/http-client.js';
-import { Random, fuzzPlan, inParallel } from '../support/random.js';
+import { FUZZ_TIMEOUT_MS, Random, fuzzPlan, inParallel } from '../support/random.js';
 import { moduleSite } from '../support/session-site.js';
 import type { SiteRequest } from '../support/session-site.js';
 
@@ -203,73 +203,77 @@ describe.each(PLATFORMS)('on %s', (platform) => {
     await redis.stop();
   });
 
-  it('random lives of requests leave the session that the model has', async () => {
-    const { runs, seed } = fuzzPlan(1_000, 50);
-    const lives = new Map<string, Life>();
-    const site = await moduleSite(platform, () => redis).start({}, async (request, response) => {
-      const [, action = '', name = ''] = (request.url ?? '').split('/');
-      if (action === 'peek') {
-        response.end(JSON.stringify((await peek(request.sessionStore, decodeURIComponent(name))) ?? null));
-        return;
-      }
-      const life = lives.get(name);
-      if (!life) throw new Error(`no life ${name}`);
-      try {
-        await run(life.program, request, response, life.leave);
-      } finally {
-        life.id = request.sessionID;
-        life.end();
-      }
-    });
-    const observer = site.client();
-    let peeking: Promise<unknown> = Promise.resolve();
-    const stored = async (id: string): Promise<Data | null> => {
-      // One connection, one request at a time.
-      const answer = peeking.then(() => observer.get(`/peek/${encodeURIComponent(id)}`));
-      peeking = answer.catch(() => undefined);
-      return (await answer).json as Data | null;
-    };
-
-    const users = 8;
-    await inParallel(users, users, async (user) => {
-      const browser = site.client();
-      const model: Model = { stored: null, id: '' };
-      for (let index = user; index < runs; index += users) {
-        const random = new Random(seed + index);
-        let program = randomProgram(random);
-        if (isRace(program)) program = program.filter(({ kind }) => kind !== 'saveUnawaited');
-        // Nobody could find a session again whose cookie came too late.
-        if (model.stored === null) program.unshift({ kind: 'set', field: 'a', value: 1 });
-        const hint = `seed ${seed + index}: ${textOf(program)} on ${textOf(model.stored)}`;
-        const name = String(index);
-        const life = newLife(program);
-        lives.set(name, life);
-        const outcome = await exchange(browser, name, life);
-        await life.over;
-        const after = expected(program, model.stored);
-        const hasLeft = outcome === 'left';
-        if (!hasLeft) {
-          expect(outcome.status, hint).toBe(after.fails ? 500 : 200);
-          expect(outcome.isComplete, hint).toBe(true);
-          if (!after.fails) expect(outcome.text === bodyOf(program), hint).toBe(true);
-          const given = outcome.setCookie.filter((line) => line.startsWith('connect.sid=s%3A'));
-          expect(given.length, hint).toBe(after.stored !== null && after.isNew ? 1 : 0);
+  it(
+    'random lives of requests leave the session that the model has',
+    async () => {
+      const { runs, seed } = fuzzPlan(1_000, 50);
+      const lives = new Map<string, Life>();
+      const site = await moduleSite(platform, () => redis).start({}, async (request, response) => {
+        const [, action = '', name = ''] = (request.url ?? '').split('/');
+        if (action === 'peek') {
+          response.end(JSON.stringify((await peek(request.sessionStore, decodeURIComponent(name))) ?? null));
+          return;
         }
-        // Whoever has left is not waited for; all others find the session as it is from the first byte of the answer on.
-        if (hasLeft)
-          await expect
-            .poll(() => stored(life.id), { message: hint, interval: 10, timeout: 10_000 })
-            .toEqual(after.stored);
-        else expect(await stored(life.id), hint).toEqual(after.stored);
-        if (model.id !== '' && (after.isNew || after.stored === null) && model.stored !== null)
-          expect(await stored(model.id), hint).toBe(null);
-        model.stored = hasLeft && after.isNew ? null : after.stored;
-        model.id = life.id;
-        if (hasLeft && after.isNew) browser.cookies.clear();
-        lives.delete(name);
-      }
-    });
-  });
+        const life = lives.get(name);
+        if (!life) throw new Error(`no life ${name}`);
+        try {
+          await run(life.program, request, response, life.leave);
+        } finally {
+          life.id = request.sessionID;
+          life.end();
+        }
+      });
+      const observer = site.client();
+      let peeking: Promise<unknown> = Promise.resolve();
+      const stored = async (id: string): Promise<Data | null> => {
+        // One connection, one request at a time.
+        const answer = peeking.then(() => observer.get(`/peek/${encodeURIComponent(id)}`));
+        peeking = answer.catch(() => undefined);
+        return (await answer).json as Data | null;
+      };
+
+      const users = 8;
+      await inParallel(users, users, async (user) => {
+        const browser = site.client();
+        const model: Model = { stored: null, id: '' };
+        for (let index = user; index < runs; index += users) {
+          const random = new Random(seed + index);
+          let program = randomProgram(random);
+          if (isRace(program)) program = program.filter(({ kind }) => kind !== 'saveUnawaited');
+          // Nobody could find a session again whose cookie came too late.
+          if (model.stored === null) program.unshift({ kind: 'set', field: 'a', value: 1 });
+          const hint = `seed ${seed + index}: ${textOf(program)} on ${textOf(model.stored)}`;
+          const name = String(index);
+          const life = newLife(program);
+          lives.set(name, life);
+          const outcome = await exchange(browser, name, life);
+          await life.over;
+          const after = expected(program, model.stored);
+          const hasLeft = outcome === 'left';
+          if (!hasLeft) {
+            expect(outcome.status, hint).toBe(after.fails ? 500 : 200);
+            expect(outcome.isComplete, hint).toBe(true);
+            if (!after.fails) expect(outcome.text === bodyOf(program), hint).toBe(true);
+            const given = outcome.setCookie.filter((line) => line.startsWith('connect.sid=s%3A'));
+            expect(given.length, hint).toBe(after.stored !== null && after.isNew ? 1 : 0);
+          }
+          // Whoever has left is not waited for; all others find the session as it is from the first byte of the answer on.
+          if (hasLeft)
+            await expect
+              .poll(() => stored(life.id), { message: hint, interval: 10, timeout: 10_000 })
+              .toEqual(after.stored);
+          else expect(await stored(life.id), hint).toEqual(after.stored);
+          if (model.id !== '' && (after.isNew || after.stored === null) && model.stored !== null)
+            expect(await stored(model.id), hint).toBe(null);
+          model.stored = hasLeft && after.isNew ? null : after.stored;
+          model.id = life.id;
+          if (hasLeft && after.isNew) browser.cookies.clear();
+          lives.delete(name);
+        }
+      });
+    },
+    FUZZ_TIMEOUT_MS,
+  );
 });
 
 interface Life {

@@ -34,6 +34,9 @@ export class Random {
   }
 }
 
+/** For a fuzz test: a busy machine may take long for a slice, and any machine for all. Milliseconds. */
+export const FUZZ_TIMEOUT_MS = process.env['SESSION_FUZZ'] === 'long' ? 1_800_000 : 120_000;
+
 /** How much a fuzz test does: all with `npm run test:fuzz`, a slice with `npm test`; and from which seed. */
 export function fuzzPlan(all: number, slice: number): { readonly runs: number; readonly seed: number } {
   const { SESSION_FUZZ: size, SESSION_FUZZ_SEED: seed } = process.env;
