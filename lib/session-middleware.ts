@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { Store } from 'express-session';
 import type { SessionEventListener } from './core/session-events.js';
 import type { SessionLink } from './core/session-link.js';
+import type { SessionObservers } from './core/session-observer.js';
 import { SessionContext } from './http/session-context.js';
 import { createSessionHandler } from './http/session.middleware.js';
 import { resolveSessionOptions } from './options/resolve-session-options.js';
@@ -53,14 +54,16 @@ export interface SessionMiddlewareParts {
   /** `null`: sessions live elsewhere. */
   readonly link: SessionLink | null;
   readonly context: SessionContext;
+  /** Those who look on at operations. */
+  readonly observers?: SessionObservers | undefined;
 }
 
 /** Makes a session middleware of its parts, and says in the log what of the options is unwise in production. @internal */
 export function assembleSessionMiddleware(parts: SessionMiddlewareParts): SessionMiddleware {
-  const { options, store, repository, link, context } = parts;
+  const { options, store, repository, link, context, observers } = parts;
   const logger = new Logger(`Session ${options.application}`);
   for (const warning of options.warnings) logger.warn(warning);
-  const locks = repository && new SessionLocks(repository.locks, options.lockTimeoutMs);
+  const locks = repository && new SessionLocks(repository.locks, options.lockTimeoutMs, observers);
   const handler = createSessionHandler({ options, store, locks, context });
   return Object.assign(handler, {
     store,
@@ -71,9 +74,12 @@ export function assembleSessionMiddleware(parts: SessionMiddlewareParts): Sessio
 }
 
 /** The link to the sessions' Redis, or `null`. @internal */
-export function openSessionLink({ redis, application }: ResolvedSessionOptions): SessionLink | null {
+export function openSessionLink(
+  { redis, application }: ResolvedSessionOptions,
+  observers?: SessionObservers,
+): SessionLink | null {
   if (!redis) return null;
-  const link = createSessionLink(redis);
+  const link = createSessionLink(redis, observers);
   logLinkEvents(link, new Logger(`Session ${application}`));
   return link;
 }

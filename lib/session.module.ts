@@ -3,8 +3,10 @@ import { Inject, Module, RequestMethod } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 import {
+  SESSION_EVENTS,
   SESSION_LINK,
   SESSION_MIDDLEWARE,
+  SESSION_OBSERVERS,
   SESSION_OPTIONS,
   SESSION_REDIS,
   SESSION_REPOSITORY,
@@ -91,6 +93,8 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
         SESSION_MIDDLEWARE,
         SESSION_LINK,
         SESSION_REPOSITORY,
+        SESSION_EVENTS,
+        SESSION_OBSERVERS,
       ],
     };
   }

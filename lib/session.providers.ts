@@ -1,14 +1,17 @@
 import type { Provider } from '@nestjs/common';
 import type { Store } from 'express-session';
 import {
+  SESSION_EVENTS,
   SESSION_LINK,
   SESSION_MIDDLEWARE,
+  SESSION_OBSERVERS,
   SESSION_OPTIONS,
   SESSION_REDIS,
   SESSION_REPOSITORY,
   SESSION_STORE,
 } from './core/session.tokens.js';
 import type { SessionLink } from './core/session-link.js';
+import { SessionObservers } from './core/session-observer.js';
 import { SessionContext } from './http/session-context.js';
 import { SessionFastifyBridge } from './http/session-fastify.bridge.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
@@ -47,10 +50,12 @@ export function asyncOptionsProviders(options: SessionModuleAsyncOptions): Provi
 
 /** Everything else, from the resolved options. @internal */
 export const sessionProviders: Provider[] = [
+  { provide: SESSION_OBSERVERS, useClass: SessionObservers },
+  { provide: SESSION_EVENTS, useExisting: SessionEvents },
   {
     provide: SESSION_LINK,
     useFactory: openSessionLink,
-    inject: [SESSION_OPTIONS],
+    inject: [SESSION_OPTIONS, SESSION_OBSERVERS],
   },
   {
     provide: SESSION_REDIS,
@@ -78,8 +83,9 @@ export const sessionProviders: Provider[] = [
       repository: SessionRepository | null,
       link: SessionLink | null,
       context: SessionContext,
-    ) => assembleSessionMiddleware({ options, store, repository, link, context }),
-    inject: [SESSION_OPTIONS, SESSION_STORE, SESSION_REPOSITORY, SESSION_LINK, SessionContext],
+      observers: SessionObservers,
+    ) => assembleSessionMiddleware({ options, store, repository, link, context, observers }),
+    inject: [SESSION_OPTIONS, SESSION_STORE, SESSION_REPOSITORY, SESSION_LINK, SessionContext, SESSION_OBSERVERS],
   },
   SessionContext,
   SessionDoctor,

@@ -76,6 +76,20 @@ export async function ensureChromium() {
 }
 
 /**
+ * Finds Prometheus, which evaluates the alert rules and the dashboard that are shipped.
+ *
+ * @returns {Promise<Finding>} its path, or the one command that installs it
+ */
+export async function ensurePrometheus() {
+  /** @type {PackageNames} */
+  const packages = { debian: 'prometheus', brew: 'prometheus', pacman: 'prometheus', apk: 'prometheus' };
+  return ensure('Prometheus', ['prometheus'], packages, async (path) => {
+    const { code } = await run(path, ['--version']);
+    return code === 0 ? undefined : `${path} does not start`;
+  });
+}
+
+/**
  * Finds `ip` and `nft`, with which the fault tests cut networks (Linux, as root).
  *
  * @returns {Promise<Finding>} the path of `nft`, or the one command that installs both

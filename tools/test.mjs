@@ -8,12 +8,20 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureChromium, ensureDependencies, ensureNetworkTools, ensureRedis, root } from './machine.mjs';
+import {
+  ensureChromium,
+  ensureDependencies,
+  ensureNetworkTools,
+  ensurePrometheus,
+  ensureRedis,
+  root,
+} from './machine.mjs';
 import { conclude, countVitest, readVitestReport } from './test-results.mjs';
 
 /** What a test that needs more than Node and Redis mentions, how to get it, and whether the test skips itself without it. */
 const NEEDS = [
   { sign: 'playwright-core', ensure: ensureChromium, isOptional: false },
+  { sign: 'support/prometheus-server.js', ensure: ensurePrometheus, isOptional: false },
   { sign: 'redis-lab/network.js', ensure: ensureNetworkTools, isOptional: true },
 ];
 

@@ -48,3 +48,8 @@ export type SessionEvent =
 
 /** Takes session events; what it throws is not caught. @public */
 export type SessionEventListener = (event: SessionEvent) => void;
+
+/** Where a process's events are taken from. @internal */
+export interface SessionEventSource {
+  readonly all: { subscribe(next: SessionEventListener): { unsubscribe(): void } };
+}

@@ -28,6 +28,16 @@ export interface LinkCommandOptions {
   readonly signal?: (() => AbortSignal) | undefined;
 }
 
+/** What a link has counted since its start. @public */
+export interface SessionLinkTotals {
+  /** Operations that had to wait for a usable primary. */
+  readonly held: number;
+  /** Operations that were sent again, since nobody knew whether they had been executed. */
+  readonly resent: number;
+  /** Changes that were acknowledged although only the primary had them. */
+  readonly acknowledgedAlone: number;
+}
+
 /** Where a link stands, for health, metrics and logs. @public */
 export interface SessionLinkStatus {
   /** How the primary is found. */
@@ -38,6 +48,10 @@ export interface SessionLinkStatus {
   readonly primary: string | null;
   /** Operations that wait for a usable primary or for a replica's acknowledgement now. */
   readonly waiting: number;
+  /** Age of the oldest operation that is not answered yet; 0 without one. @unit milliseconds */
+  readonly oldestMs: number;
+  /** Counts since the start. */
+  readonly totals: SessionLinkTotals;
   /** What the last failover looked like from here, or `null`. */
   readonly lastFailover: FailoverReport | null;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SessionObservers } from '../core/session-observer.js';
 import { SessionLockTimeoutError } from '../errors/session-lock.error.js';
 import type { SessionLockPlace } from './session-repository.js';
 
@@ -33,6 +34,7 @@ export class SessionLocks {
     private readonly place: SessionLockPlace,
     /** @unit milliseconds */
     private readonly lockTimeoutMs: number,
+    private readonly observers?: SessionObservers,
   ) {}
 
   /**
@@ -42,6 +44,18 @@ export class SessionLocks {
    * @throws the signal's reason when that aborts first.
    */
   async acquire(sid: string, signal?: AbortSignal): Promise<SessionLock> {
+    const startedAt = performance.now();
+    try {
+      const lock = await this.queued(sid, signal);
+      this.observers?.locked(performance.now() - startedAt, true);
+      return lock;
+    } catch (error) {
+      if (error instanceof SessionLockTimeoutError) this.observers?.locked(performance.now() - startedAt, false);
+      throw error;
+    }
+  }
+
+  private async queued(sid: string, signal?: AbortSignal): Promise<SessionLock> {
     const queue = this.queues.get(sid) ?? { tail: Promise.resolve(), waiting: 0 };
     if (queue.waiting >= MAX_WAITING) throw new SessionLockTimeoutError(`${MAX_WAITING} requests wait for it already`);
     const turn = withResolvers();

@@ -18,6 +18,8 @@ const STATUS: SessionLinkStatus = {
   state: 'ready',
   primary: '10.0.0.1:6379',
   waiting: 0,
+  oldestMs: 0,
+  totals: { held: 0, resent: 0, acknowledgedAlone: 0 },
   lastFailover: null,
 };
 

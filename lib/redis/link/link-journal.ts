@@ -28,6 +28,9 @@ export class LinkJournal {
   #former: { readonly primary: string; readonly server: ServerIdentity } | null = null;
   #isNearCacheOff = false;
 
+  /** Counts since the start. */
+  readonly totals = { held: 0, resent: 0, acknowledgedAlone: 0 };
+
   get state(): SessionLinkStatus['state'] {
     return this.#state;
   }
@@ -82,14 +85,26 @@ export class LinkJournal {
 
   /** An operation waits for a primary. */
   held(): void {
+    this.totals.held++;
     if (this.#loss) this.#loss.held++;
   }
 
   /** An operation that was in flight waits for a primary; `isReplay`: it may have been executed. */
   takenBack(isReplay: boolean): void {
+    this.totals.held++;
     if (!this.#loss) return;
     this.#loss.held++;
     if (isReplay) this.#loss.replayed++;
+  }
+
+  /** An operation is sent again that may have been executed. */
+  resent(): void {
+    this.totals.resent++;
+  }
+
+  /** A change is done. */
+  acknowledged(): void {
+    if (this.#state === 'degraded') this.totals.acknowledgedAlone++;
   }
 
   /** Changes are acknowledged by the primary alone from now on. */

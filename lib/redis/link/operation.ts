@@ -121,6 +121,13 @@ export class OperationBook {
     return operation;
   }
 
+  /** Age of the oldest operation that is under way. @unit milliseconds */
+  get oldestMs(): number {
+    for (const { deadlineAt } of this.#open)
+      return Math.max(0, performance.now() - deadlineAt + this.limits.operationTimeoutMs);
+    return 0;
+  }
+
   complete(operation: Operation, reply: unknown): void {
     if (this.#leave(operation)) operation.resolve(reply);
   }

@@ -1,4 +1,5 @@
 import type { SessionLink } from '../../core/session-link.js';
+import type { SessionObservers } from '../../core/session-observer.js';
 import type { ResolvedRedisOptions } from '../../options/redis.options.js';
 import { systemResolver } from '../connection/host-names.js';
 import { translateAddress } from '../connection/node-address.js';
@@ -10,6 +11,7 @@ import { SentinelFinder } from '../sentinel/sentinel-finder.js';
 import { ClientRoute } from './client-route.js';
 import { createHardenedCluster } from './client-settings.js';
 import { ClusterRoute } from './cluster-route.js';
+import { ObservedLink } from './observed-link.js';
 import { PrimaryRoute, type PrimaryRouteParts } from './primary-route.js';
 import type { RouteFactory, RouteListener } from './route.js';
 import { SessionGate } from './session-gate.js';
@@ -24,8 +26,9 @@ type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
  *
  * @internal
  */
-export function createSessionLink(options: ResolvedRedisOptions): SessionLink {
-  return new SessionGate(options, routeTo(options));
+export function createSessionLink(options: ResolvedRedisOptions, observers?: SessionObservers): SessionLink {
+  const gate = new SessionGate(options, routeTo(options));
+  return observers ? new ObservedLink(gate, observers) : gate;
 }
 
 function routeTo(options: ResolvedRedisOptions): RouteFactory {

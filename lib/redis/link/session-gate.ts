@@ -101,6 +101,8 @@ export class SessionGate implements SessionLink {
       mode: this.#route.mode,
       state: this.#journal.state,
       primary: this.#journal.primary,
+      oldestMs: this.#book.oldestMs,
+      totals: { ...this.#journal.totals },
       waiting: this.#reads.queued + this.#writes.queued + this.#route.waiting,
       lastFailover: this.#journal.lastFailover,
     };
@@ -144,6 +146,7 @@ export class SessionGate implements SessionLink {
       .send(operation, () => this.#notAfterMs(operation))
       .then(
         (reply) => {
+          if (operation.isWrite) this.#journal.acknowledged();
           this.#book.complete(operation, reply);
           this.#laneOf(operation).answered();
         },
@@ -163,6 +166,7 @@ export class SessionGate implements SessionLink {
     }
     if (recovery === 'slowly') lane.backOff();
     if (!this.#route.isOpen) this.#journal.takenBack(operation.isReplay);
+    if (operation.isReplay) this.#journal.resent();
     lane.takeBack(operation);
   }
 
