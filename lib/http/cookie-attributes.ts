@@ -23,7 +23,7 @@ interface CookieShape extends Omit<session.Cookie, 'maxAge' | 'expires' | Attrib
 const ExpressCookie = session.Cookie as unknown as new (options?: object) => CookieShape;
 
 /**
- * The cookie of a live session: express-session's, which refuses what no cookie can have when it is assigned, and knows which of
+ * The cookie of a live session: express-session's, which remembers when it was given what no cookie can have, and knows which of
  * its attributes are the session's own. Those stay when the configuration changes; all others follow it.
  *
  * @internal
@@ -32,6 +32,7 @@ export class SessionCookie extends ExpressCookie {
   readonly #form: Readonly<Partial<Record<string, unknown>>>;
   readonly #own: readonly string[];
   readonly #lifeMs: unknown;
+  #fault: SessionCookieError | undefined;
 
   /**
    * @param form - its attributes to begin with
@@ -73,10 +74,14 @@ export class SessionCookie extends ExpressCookie {
   /** In one step: express-session asks the clock twice, so that a millisecond is lost each time. */
   override set maxAge(ms: number | null | undefined) {
     if (typeof ms !== 'number') {
+      // express-session's own error.
+      if (ms && !((ms as unknown) instanceof Date)) throw new TypeError('maxAge must be a number or Date');
       this.expires = ms;
       return;
     }
-    this._expires = validDate('maxAge', new Date(Date.now() + ms), ms);
+    const date = new Date(Date.now() + ms);
+    if (!this.#isValid('maxAge', date, ms)) return;
+    this._expires = date;
     this.originalMaxAge = ms;
   }
 
@@ -85,8 +90,27 @@ export class SessionCookie extends ExpressCookie {
   }
 
   override set expires(date: Date | null | undefined) {
-    this._expires = date instanceof Date ? validDate('expires', date, date) : (date as null);
+    if (date instanceof Date && !this.#isValid('expires', date, date)) return;
+    this._expires = date as null;
     this.originalMaxAge = this.maxAge as number | null;
+  }
+
+  /**
+   * Looks whether what was assigned can be sent: before anything is stored.
+   *
+   * @throws SessionCookieError when it cannot; its stack is that of the assignment.
+   */
+  check(): void {
+    if (this.#fault) throw this.#fault;
+  }
+
+  #isValid(attribute: string, date: Date, given: unknown): boolean {
+    const isValid = !Number.isNaN(date.valueOf());
+    const reason = 'it must be a finite number of milliseconds or a valid date';
+    // express-session's constructor comes here before there is anything of ours.
+    if (#fault in this)
+      this.#fault = isValid ? undefined : new SessionCookieError(attribute, `${reason}, not ${String(given)}`);
+    return isValid;
   }
 
   override toJSON(): Record<string, unknown> {
@@ -141,11 +165,3 @@ function ownNames(stored: StoredCookie | undefined): readonly string[] {
 }
 
 const NO_NAMES: readonly string[] = [];
-
-function validDate(attribute: string, date: Date, given: unknown): Date {
-  if (!Number.isNaN(date.valueOf())) return date;
-  throw new SessionCookieError(
-    attribute,
-    `it must be a finite number of milliseconds or a valid date, not ${String(given)}`,
-  );
-}

@@ -6,7 +6,8 @@ import { isSessionError } from '../errors/session.error.js';
 /** When a client should try again after a 503: a failover takes a few seconds, and the operation has waited for it already. Seconds. */
 const RETRY_AFTER = '1';
 
-const UNAVAILABLE: number = HttpStatus.SERVICE_UNAVAILABLE;
+/** The status of an outage. @internal */
+export const UNAVAILABLE: number = HttpStatus.SERVICE_UNAVAILABLE;
 
 /** A response in place of the one whose session could not be stored. @internal */
 export interface SessionErrorResponse {

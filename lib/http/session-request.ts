@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { HttpStatus } from '@nestjs/common';
 import { SessionReadonlyError } from '../errors/session-readonly.error.js';
 import type { PendingChange, RequestDraft, RequestStore } from '../store/request-store.js';
 import { isSessionCookie } from './cookie-attributes.js';
@@ -12,7 +11,7 @@ import { SESSION_REQUEST, type SessionOperations, type SessionRawRequest } from 
 import { signalOfClose, type RawRequest } from './raw-http.js';
 import type { VerifiedCookie } from './session-cookie.js';
 import type { SessionHeaders } from './session-headers.js';
-import { isOutage, type SessionErrorResponse } from './session-http-error.js';
+import { isOutage, UNAVAILABLE, type SessionErrorResponse } from './session-http-error.js';
 import type { SessionPolicy } from './session-policy.js';
 import type { LiveSession, SessionAccessMode } from './session.types.js';
 
@@ -162,7 +161,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   }
 
   headersFor(status: number): SessionHeaders | undefined {
-    const isOutage = this.hasMetOutage && status === (HttpStatus.SERVICE_UNAVAILABLE as number);
+    const isOutage = this.hasMetOutage && status === UNAVAILABLE;
     // A session that could not be stored, or not even reached, has no cookie to send.
     const cookies = this.failure !== undefined || this.isAnonymous ? NO_COOKIES : this.policy.cookiesFor(this);
     const varies = this.current.hasRead || cookies.length > 0;
@@ -221,6 +220,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
 
   /** What is to be stored, as far as the handler's access allows. */
   private pending(draft: RequestDraft, live: LiveSession): PendingChange | 'touch' | undefined {
+    if (isSessionCookie(live.cookie)) live.cookie.check();
     if (this.access === 'none') return undefined;
     // As express-session does it: a new session is stored once it holds something, a regenerated one in any case.
     if (this.current.isOptional && !this.policy.saveUninitialized) return undefined;
