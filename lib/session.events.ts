@@ -53,11 +53,6 @@ export class SessionEvents implements OnApplicationBootstrap {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
     const isShared = (wrapper: (typeof wrappers)[number]): boolean => wrapper.isDependencyTreeStatic();
     const instances = new Set(wrappers.filter(isShared).map(({ instance }) => instance as unknown));
-    const instances = new Set<unknown>();
-    for (const wrapper of wrappers) {
-      if (wrapper.isDependencyTreeStatic()) instances.add(wrapper.instance);
-      else this.warnOfScope(wrapper.metatype);
-    }
     for (const instance of instances) if (typeof instance === 'object' && instance !== null) this.subscribe(instance);
     const classes = new Set(wrappers.filter((wrapper) => !isShared(wrapper)).map(({ metatype }) => metatype));
     for (const type of classes) if (typeof type === 'function') this.warnOfScope(type.name, type.prototype);
@@ -80,22 +75,6 @@ export class SessionEvents implements OnApplicationBootstrap {
 
   private *handlersOf(prototype: unknown): Generator<[string, Handler, readonly SessionEventType[]]> {
     if (typeof prototype !== 'object' || prototype === null) return;
-  /** An event belongs to no request: there is nothing that such a provider could be made for. */
-  private warnOfScope(type: unknown): void {
-    if (typeof type !== 'function') return;
-    const prototype = type.prototype as Record<string, Handler> | undefined;
-    const methods = prototype ? this.scanner.getAllMethodNames(prototype) : [];
-    const listeners = methods.filter((name) => Reflect.hasMetadata(HANDLERS, prototype?.[name] ?? ignore));
-    if (listeners.length === 0) return;
-    this.logger.warn(
-      `@OnSessionEvent of ${type.name}.${listeners.join(', ')} is never called: ${type.name} is made for each request. ` +
-        'Put the listener into a provider of default scope that depends on none of request scope.',
-    );
-  }
-
-  private subscribe(instance: object): void {
-    const prototype = Object.getPrototypeOf(instance) as Record<string, Handler> | null;
-    if (!prototype) return;
     for (const name of this.scanner.getAllMethodNames(prototype)) {
       const method = (prototype as Record<string, Handler | undefined>)[name];
       const types = method && (Reflect.getMetadata(HANDLERS, method) as readonly SessionEventType[] | undefined);
@@ -121,8 +100,4 @@ export class SessionEvents implements OnApplicationBootstrap {
       );
     }
   }
-}
-
-function ignore(): void {
-  // Stands for a method that is not there.
 }
