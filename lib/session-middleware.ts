@@ -63,7 +63,8 @@ export function assembleSessionMiddleware(parts: SessionMiddlewareParts): Sessio
   const { options, store, repository, link, context, observers } = parts;
   const logger = new Logger(`Session ${options.application}`);
   for (const warning of options.warnings) logger.warn(warning);
-  const locks = repository && new SessionLocks(repository.locks, options.lockTimeoutMs, observers);
+  const operationTimeoutMs = options.redis?.operationTimeoutMs ?? 0;
+  const locks = repository && new SessionLocks(repository.locks, options.lockTimeoutMs, operationTimeoutMs, observers);
   const handler = createSessionHandler({ options, store, locks, context });
   return Object.assign(handler, {
     store,

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * `npm test`: everything that is a test, on real servers. Arguments are passed on to vitest (`npm test -- test/unit`).
+ * `npm test`: everything that is a test, on real servers. Arguments are passed on to vitest (`npm test -- test/unit`), but for
+ * `--model N` (N schedules of the model alone), `--random N` (N random sequences of faults alone) and `--seed S` of either.
  *
  * Plain Node without dependencies: on a fresh clone this is what installs them.
  */
@@ -31,7 +32,33 @@ if (missing.length > 0) {
   process.stderr.write(`The tests need real servers:\n${missing.map((hint) => `  - ${hint}`).join('\n')}\n`);
   process.exitCode = 1;
 } else {
-  conclude(await runVitest(process.argv.slice(2)));
+  conclude(await runVitest(ownArguments(process.argv.slice(2))));
+}
+
+/**
+ * Takes out what is not vitest's; the tests find it in the environment.
+ *
+ * @param {readonly string[]} args
+ * @returns {string[]}
+ */
+function ownArguments(args) {
+  const rest = [...args];
+  /** @param {string} name */
+  const take = (name) => {
+    const at = rest.indexOf(name);
+    return at === -1 ? undefined : rest.splice(at, 2)[1];
+  };
+  const [model, random, seed] = [take('--model'), take('--random'), take('--seed')];
+  if (seed !== undefined) process.env['TEST_SEED'] = seed;
+  if (model !== undefined) {
+    process.env['MODEL_SCHEDULES'] = model;
+    rest.push('test/model');
+  }
+  if (random !== undefined) {
+    process.env['RANDOM_FAULTS'] = random;
+    rest.push('random-faults');
+  }
+  return rest;
 }
 
 /** @returns {Promise<string[]>} how to get each program that is missing */

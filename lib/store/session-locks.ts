@@ -4,9 +4,9 @@ import type { SessionObservers } from '../core/session-observer.js';
 import { SessionLockTimeoutError } from '../errors/session-lock.error.js';
 import type { SessionLockPlace } from './session-repository.js';
 
-/** How long a lock outlives a process that died with it. Longer than a failover and the renewal before it together take. */
-const LOCK_TTL_MS = 8_000;
-/** How often a holder renews its lock. */
+/** How long a lock outlives a process that died with it, at least. @unit milliseconds */
+const LEAST_TTL_MS = 8_000;
+/** How often a holder renews its lock. @unit milliseconds */
 const RENEWAL_MS = 2_000;
 /** How long to wait before another try while a request of another process holds the lock. */
 const RETRY_MS = { least: 5, most: 50 };
@@ -29,13 +29,19 @@ export interface SessionLock {
  */
 export class SessionLocks {
   private readonly queues = new Map<string, { tail: Promise<void>; waiting: number }>();
+  /** The last renewal before a pause may be two periods old when the change that waited through it is stored. */
+  private readonly ttlMs: number;
 
+  /** @param operationTimeoutMs - how long a change may wait for Redis: the lock outlives that */
   constructor(
     private readonly place: SessionLockPlace,
     /** @unit milliseconds */
     private readonly lockTimeoutMs: number,
+    operationTimeoutMs: number,
     private readonly observers?: SessionObservers,
-  ) {}
+  ) {
+    this.ttlMs = Math.max(LEAST_TTL_MS, operationTimeoutMs + 2 * RENEWAL_MS);
+  }
 
   /**
    * Waits for a session's lock and takes it.
@@ -81,7 +87,7 @@ export class SessionLocks {
   private async take(sid: string, deadline: number, leave: () => void, signal?: AbortSignal): Promise<SessionLock> {
     const owner = randomBytes(12).toString('base64url');
     let retryMs = RETRY_MS.least;
-    while ((await this.place.lock(sid, owner, LOCK_TTL_MS)) > 0) {
+    while ((await this.place.lock(sid, owner, this.ttlMs)) > 0) {
       const left = deadline - performance.now();
       if (left <= 0) throw new SessionLockTimeoutError(`another request held it for ${this.lockTimeoutMs} ms`);
       // Not in step with those who wait elsewhere.
@@ -93,7 +99,7 @@ export class SessionLocks {
       signal.throwIfAborted();
     }
     const renewal = setInterval(() => {
-      this.place.lock(sid, owner, LOCK_TTL_MS).catch(ignore);
+      this.place.lock(sid, owner, this.ttlMs).catch(ignore);
     }, RENEWAL_MS).unref();
     let released: Promise<void> | undefined;
     return {

@@ -4,6 +4,8 @@ import type { SessionTruth } from './truth.js';
 interface FieldLedger {
   /** The last value that was acknowledged; 0 = none. */
   acknowledged: number;
+  /** The last one that was acknowledged as replicated. */
+  replicated: number;
   /** Values refused since then: stored or not, nobody knows. */
   uncertain: number[];
 }
@@ -13,6 +15,9 @@ export class SessionLedger {
   readonly fields = new Map<string, FieldLedger>();
   /** `acknowledged`: a logout, or a login that replaced it, was confirmed; `uncertain`: that was refused. */
   end: 'none' | 'uncertain' | 'acknowledged' = 'none';
+  /** Whether its instance was degraded when it acknowledged the login, and the end. */
+  isBeginDegraded = false;
+  isEndDegraded = false;
 
   constructor(
     readonly user: string,
@@ -20,12 +25,14 @@ export class SessionLedger {
     readonly cookie: string,
   ) {}
 
-  acknowledge(field: string, value: number): void {
-    this.fields.set(field, { acknowledged: value, uncertain: [] });
+  /** @param isDegraded - whether the instance says that it acknowledges what not every replica has */
+  acknowledge(field: string, value: number, isDegraded: boolean): void {
+    const replicated = isDegraded ? (this.fields.get(field)?.replicated ?? 0) : value;
+    this.fields.set(field, { acknowledged: value, replicated, uncertain: [] });
   }
 
   refuse(field: string, value: number): void {
-    const ledger = this.fields.get(field) ?? { acknowledged: 0, uncertain: [] };
+    const ledger = this.fields.get(field) ?? { acknowledged: 0, replicated: 0, uncertain: [] };
     ledger.uncertain.push(value);
     this.fields.set(field, ledger);
   }
@@ -41,6 +48,8 @@ export interface Verdict {
   readonly changesLost: number;
   /** Sessions whose end was acknowledged and that are there. */
   readonly logoutsUndone: number;
+  /** Changes and ends that were acknowledged while degraded, and are lost or undone. */
+  readonly degradedLost: number;
   /** Values that are there although nobody sent them, or that came after their refusal. */
   readonly ghosts: number;
   /** The first few, in words. */
@@ -52,7 +61,7 @@ export function check(
   ledgers: readonly SessionLedger[],
   truth: (session: SessionLedger) => SessionTruth | null,
 ): Verdict {
-  let [changesLost, logoutsUndone, ghosts] = [0, 0, 0];
+  let [changesLost, logoutsUndone, degradedLost, ghosts] = [0, 0, 0, 0];
   const examples: string[] = [];
   const note = (session: SessionLedger, what: string): void => {
     if (examples.length < 8) examples.push(`${session.user}: ${what}`);
@@ -60,13 +69,18 @@ export function check(
   for (const session of ledgers) {
     const stored = truth(session);
     if (session.end === 'acknowledged') {
-      if (stored) {
+      if (stored && session.isEndDegraded) degradedLost++;
+      else if (stored) {
         logoutsUndone++;
         note(session, 'the acknowledged logout was undone');
       }
       continue;
     }
     if (session.end === 'uncertain' && !stored) continue;
+    if (stored?.['user'] !== session.user && session.isBeginDegraded) {
+      degradedLost += 1 + session.fields.size;
+      continue;
+    }
     if (stored?.['user'] !== session.user) {
       // The login itself was an acknowledged change.
       changesLost += 1 + session.fields.size;
@@ -76,6 +90,10 @@ export function check(
     for (const [field, ledger] of session.fields) {
       const value = Number(stored[field] ?? 0);
       if (value === ledger.acknowledged || ledger.uncertain.includes(value)) continue;
+      if (value < ledger.acknowledged && value >= ledger.replicated) {
+        degradedLost++;
+        continue;
+      }
       if (value < ledger.acknowledged) changesLost++;
       else ghosts++;
       note(
@@ -84,7 +102,7 @@ export function check(
       );
     }
   }
-  return { changesLost, logoutsUndone, ghosts, examples };
+  return { changesLost, logoutsUndone, degradedLost, ghosts, examples };
 }
 
 /** How many sessions differ between two looks at the truth while nobody changed anything. */

@@ -9,8 +9,11 @@ import { readTruth, type Truth } from './truth.js';
 export interface ScenarioExpectations {
   /** 503s: `never`; `allowed`; `required`: without one the fault was not what it should have been. @defaultValue 'never' */
   readonly refused?: 'never' | 'allowed' | 'required';
-  /** `documented`: this fault loses acknowledged changes and nothing a client does can save them; the test sees it happen. */
-  readonly lost?: 'never' | 'documented';
+  /**
+   * `documented`: this fault loses acknowledged changes and nothing a client does can save them; the test sees it happen.
+   * `degraded`: it may lose what was acknowledged while the link said `degraded`, and nothing else.
+   */
+  readonly lost?: 'never' | 'documented' | 'degraded';
   /** Whether the primary has moved at the end. Not looked at unless given. */
   readonly failover?: boolean;
   /** Whether the link said `degraded` meanwhile. Not looked at unless given. */
@@ -19,6 +22,8 @@ export interface ScenarioExpectations {
   readonly staleReads?: 'never' | 'allowed';
   /** Responses beside success and 503 that this fault brings, by their text. */
   readonly failures?: RegExp;
+  /** The longest time without any acknowledged change, and the slowest answer. @unit milliseconds */
+  readonly slowestMs?: number;
 }
 
 /** One fault, and what it may cost. */
@@ -123,6 +128,7 @@ function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
     failures,
     failover,
     degraded,
+    slowestMs,
   } = scenario.expect ?? {};
   const { badRefusals, acknowledged } = lab.workload;
   expect(acknowledged.changes, 'the users have changed something').toBeGreaterThan(20);
@@ -132,14 +138,22 @@ function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
     expect(outcome.changesLost, 'changes that this fault loses as documented').toBeGreaterThan(0);
   } else {
     // First what was lost, and by whom: it says more than the request that noticed.
-    const costs = ({ changesLost, logoutsUndone, ghosts, changedAfterwards, examples }: Outcome) => ({
+    const costs = ({ changesLost, logoutsUndone, degradedLost, ghosts, changedAfterwards, examples }: Outcome) => ({
       changesLost,
       logoutsUndone,
+      degradedLost: lost === 'degraded' ? 0 : degradedLost,
       ghosts,
       changedAfterwards,
       examples,
     });
-    expect(costs(outcome)).toEqual({ changesLost: 0, logoutsUndone: 0, ghosts: 0, changedAfterwards: 0, examples: [] });
+    expect(costs(outcome)).toEqual({
+      changesLost: 0,
+      logoutsUndone: 0,
+      degradedLost: 0,
+      ghosts: 0,
+      changedAfterwards: 0,
+      examples: [],
+    });
     const failed = outcome.failed.filter((what) => !failures?.test(what));
     expect(
       failed,
@@ -149,6 +163,7 @@ function judge(lab: FaultLab, scenario: Scenario, outcome: Outcome): void {
   if (staleReads === 'never') expect(lab.workload.staleReads, 'reads that showed less than was acknowledged').toBe(0);
   if (refused === 'never') expect(outcome.refused, 'requests answered 503').toEqual([]);
   if (refused === 'required') expect(outcome.refused.length, 'requests answered 503').toBeGreaterThan(0);
+  if (slowestMs !== undefined) expect(outcome.slowestMs, 'the slowest answer').toBeLessThan(slowestMs);
   if (failover !== undefined) expect(outcome.isMoved, 'the primary has moved').toBe(failover);
   if (degraded !== undefined) expect(outcome.isDegraded, 'the link was degraded').toBe(degraded);
 }
@@ -203,6 +218,7 @@ function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
     failed,
     changesLost,
     logoutsUndone,
+    degradedLost,
     ghosts,
     changedAfterwards,
     isDegraded,
@@ -210,8 +226,8 @@ function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
   console.info(
     `${name}: pause ${pauseMs.toFixed(0)} ms${promotedMs === undefined ? '' : ` (promoted after ${promotedMs} ms)`}, held ${held}, replayed ${replayed}${isDegraded ? ', degraded' : ''}; ` +
       `slowest ${slowestMs.toFixed(0)} ms, acknowledged ${changes} changes ${logins} logins ${logouts} logouts; ` +
-      `lost ${changesLost}, undone ${logoutsUndone}, ghosts ${ghosts + changedAfterwards}, failed ${failed.length}, 503 ${refused.length}, ` +
-      `stale reads ${lab.workload.staleReads}`,
+      `lost ${changesLost}, undone ${logoutsUndone}, lost while degraded ${degradedLost}, ghosts ${ghosts + changedAfterwards}, failed ${failed.length}, 503 ${refused.length}, ` +
+      `stale reads ${lab.workload.staleReads}${lab.workload.staleReads > 0 ? ` (${Math.max(...lab.workload.staleAgesMs)} ms at most)` : ''}`,
   );
 }
 

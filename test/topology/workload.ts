@@ -29,10 +29,14 @@ export class Workload {
   readonly badRefusals: string[] = [];
   /** Reads that showed less than had been acknowledged before they were sent. */
   staleReads = 0;
+  /** The same by age: for how long the change had been acknowledged that was missing. @unit milliseconds */
+  readonly staleAgesMs: number[] = [];
   readonly acknowledged = { logins: 0, changes: 0, logouts: 0 };
   slowestMs = 0;
   /** Acknowledged changes by instance: when each came, on the clock of `performance.now()`. */
   readonly acknowledgedAt: { readonly app: AppProcess; readonly at: number }[] = [];
+  /** When a change of a session was acknowledged last, on the clock of `performance.now()`. */
+  readonly #changedAt = new Map<SessionLedger, number>();
   readonly #users: Promise<void>[] = [];
   #isStopping = false;
 
@@ -114,8 +118,11 @@ export class Workload {
       return undefined;
     }
     this.acknowledged.logins++;
+    const isDegraded = this.#isDegraded(number + round);
     if (previous) previous.end = 'acknowledged';
+    if (previous) previous.isEndDegraded = isDegraded;
     const session = new SessionLedger(user, response.cookie);
+    session.isBeginDegraded = isDegraded;
     this.sessions.push(session);
     return session;
   }
@@ -136,7 +143,8 @@ export class Workload {
     const value = Math.max(ledger?.acknowledged ?? 0, ...(ledger?.uncertain ?? [])) + 1;
     const response = await this.#call(salt, 'change', { field, value }, session.cookie);
     if (response?.status === 201) {
-      session.acknowledge(field, value);
+      session.acknowledge(field, value, this.#isDegraded(salt));
+      this.#changedAt.set(session, performance.now());
       this.acknowledged.changes++;
       this.acknowledgedAt.push({ app: this.#app(salt), at: performance.now() });
     } else {
@@ -147,10 +155,14 @@ export class Workload {
 
   async #read(session: SessionLedger, salt: number): Promise<boolean> {
     const expected = [...session.fields].map(([field, ledger]) => [field, ledger.acknowledged] as const);
+    const [sentAt, changedAt] = [performance.now(), this.#changedAt.get(session)];
     const response = await this.#call(salt, 'session', undefined, session.cookie);
     if (response?.status === 200) {
       const stored = response.body as Record<string, unknown>;
-      if (expected.some(([field, value]) => Number(stored[field] ?? 0) < value)) this.staleReads++;
+      if (expected.some(([field, value]) => Number(stored[field] ?? 0) < value)) {
+        this.staleReads++;
+        this.staleAgesMs.push(Math.round(sentAt - (changedAt ?? sentAt)));
+      }
     }
     return response?.status !== 401;
   }
@@ -158,6 +170,7 @@ export class Workload {
   async #logout(session: SessionLedger, salt: number): Promise<void> {
     const response = await this.#call(salt, 'logout', {}, session.cookie);
     session.end = response?.status === 201 ? 'acknowledged' : 'uncertain';
+    session.isEndDegraded = this.#isDegraded(salt);
     if (response?.status === 201) this.acknowledged.logouts++;
   }
 
@@ -188,6 +201,14 @@ export class Workload {
 
   #fail(what: string): void {
     this.failed.push({ what, atMs: Date.now() });
+  }
+
+  /** Whether the instance has said that not every replica has what it acknowledges; for a moment after that, too. */
+  #isDegraded(salt: number): boolean {
+    const events = this.#app(salt).linkEvents.filter(({ event }) => event !== 'lost' && event !== 'failover');
+    const last = events.at(-1);
+    if (last?.event === 'degraded') return true;
+    return events.at(-2)?.event === 'degraded' && last !== undefined && Date.now() - last.atMs < 1_000;
   }
 
   #app(salt: number): AppProcess {

@@ -7,7 +7,7 @@ const places = () => new MemorySessionRepository({ absoluteTimeoutMs: null, tomb
 describe('exclusive locks of sessions', () => {
   it('are had one after the other, in the order of asking, also by two processes', async () => {
     const repository = places();
-    const [one, two] = [new SessionLocks(repository, 5_000), new SessionLocks(repository, 5_000)];
+    const [one, two] = [new SessionLocks(repository, 5_000, 0), new SessionLocks(repository, 5_000, 0)];
     const order: number[] = [];
     let holders = 0;
     const work = Array.from({ length: 20 }, async (_, index) => {
@@ -24,7 +24,7 @@ describe('exclusive locks of sessions', () => {
   });
 
   it('of different sessions do not wait for each other', async () => {
-    const locks = new SessionLocks(places(), 5_000);
+    const locks = new SessionLocks(places(), 5_000, 0);
     const first = await locks.acquire('a');
     const second = await locks.acquire('b');
     await Promise.all([first.release(), second.release()]);
@@ -32,7 +32,7 @@ describe('exclusive locks of sessions', () => {
 
   it('are refused in time, and the next one in the queue is not held up by that', async () => {
     const repository = places();
-    const locks = new SessionLocks(repository, 200);
+    const locks = new SessionLocks(repository, 200, 0);
     const held = await locks.acquire('a');
     await expect(Promise.all([locks.acquire('a')])).rejects.toMatchObject({ code: 'SESSION_LOCK_TIMEOUT' });
     await held.release();
@@ -44,12 +44,12 @@ describe('exclusive locks of sessions', () => {
   it('of a process that died end by themselves', async () => {
     const repository = places();
     await repository.lock('a', 'a process that died', 300);
-    const lock = await new SessionLocks(repository, 5_000).acquire('a');
+    const lock = await new SessionLocks(repository, 5_000, 0).acquire('a');
     await lock.release();
   });
 
   it('are no longer waited for by a request whose client has gone', async () => {
-    const locks = new SessionLocks(places(), 60_000);
+    const locks = new SessionLocks(places(), 60_000, 0);
     const held = await locks.acquire('a');
     const gone = new AbortController();
     const waiting = locks.acquire('a', gone.signal);
@@ -61,7 +61,7 @@ describe('exclusive locks of sessions', () => {
   });
 
   it('refuse at once when too many wait already', async () => {
-    const locks = new SessionLocks(places(), 60_000);
+    const locks = new SessionLocks(places(), 60_000, 0);
     const held = await locks.acquire('a');
     const waiting = Array.from({ length: 255 }, () => locks.acquire('a'));
     await expect(locks.acquire('a')).rejects.toThrow('256 requests wait');
@@ -69,9 +69,16 @@ describe('exclusive locks of sessions', () => {
     for (const lock of waiting) await (await lock).release();
   });
 
+  it('outlive the longest wait of a change for Redis, and the renewal before it', async () => {
+    const repository = places();
+    const lock = await new SessionLocks(repository, 5_000, 10_000).acquire('a');
+    expect(await repository.lock('a', 'another', 1)).toBeGreaterThan(12_000);
+    await lock.release();
+  });
+
   it('are renewed while they are held', async () => {
     const repository = places();
-    const lock = await new SessionLocks(repository, 5_000).acquire('a');
+    const lock = await new SessionLocks(repository, 5_000, 0).acquire('a');
     const before = await repository.lock('a', 'another', 1);
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     const after = await repository.lock('a', 'another', 1);

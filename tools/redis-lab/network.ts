@@ -30,6 +30,8 @@ export interface LabNetwork {
   cutOneWay(from: readonly LabHost[], to: readonly LabHost[]): void;
   /** Cuts machines off from all others; among themselves they still talk. */
   isolate(hosts: readonly LabHost[]): void;
+  /** Drops a fifth of the packets between each of the one side and each of the other. */
+  disturb(side: readonly LabHost[], otherSide: readonly LabHost[]): void;
   /** Lets everything through again. */
   heal(): void;
   stop(): void;
@@ -54,7 +56,8 @@ export function whyNoNetwork(): string | undefined {
 // The receiver drops: so one direction can be cut without the other.
 const FIREWALL = `table ip lab {
   set silenced { type ipv4_addr; }
-  chain input { type filter hook input priority 0; policy accept; ip saddr @silenced drop; }
+  set lossy { type ipv4_addr; }
+  chain input { type filter hook input priority 0; policy accept; ip saddr @silenced drop; ip saddr @lossy numgen random mod 100 < 20 drop; }
 }
 `;
 
@@ -140,10 +143,19 @@ class LabNamespaces implements LabNetwork {
   }
 
   cutOneWay(from: readonly LabHost[], to: readonly LabHost[]): void {
+    this.#mark('silenced', from, to);
+  }
+
+  disturb(side: readonly LabHost[], otherSide: readonly LabHost[]): void {
+    this.#mark('lossy', side, otherSide);
+    this.#mark('lossy', otherSide, side);
+  }
+
+  #mark(set: 'silenced' | 'lossy', from: readonly LabHost[], to: readonly LabHost[]): void {
     for (const host of to) {
       const sources = from.filter((source) => source !== host).map((source) => source.ip);
       if (sources.length > 0)
-        run([...host.prefix, 'nft', 'add', 'element', 'ip', 'lab', 'silenced', `{ ${sources.join(', ')} }`]);
+        run([...host.prefix, 'nft', 'add', 'element', 'ip', 'lab', set, `{ ${sources.join(', ')} }`]);
     }
   }
 
@@ -155,7 +167,9 @@ class LabNamespaces implements LabNetwork {
   }
 
   heal(): void {
-    for (const host of this.#hosts.values()) run([...host.prefix, 'nft', 'flush', 'set', 'ip', 'lab', 'silenced']);
+    for (const host of this.#hosts.values()) {
+      for (const set of ['silenced', 'lossy']) run([...host.prefix, 'nft', 'flush', 'set', 'ip', 'lab', set]);
+    }
   }
 
   stop(): void {

@@ -36,6 +36,8 @@ export interface SentinelTopologyOptions {
   readonly nodeConfig?: readonly string[];
   /** Further lines for the replicas alone, for example `replica-priority 0`. */
   readonly replicaConfig?: readonly string[];
+  /** Further lines for one replica each, in their order. */
+  readonly replicaConfigs?: readonly (readonly string[])[];
   /** Further lines for the Sentinels; `%name%` stands for the group. */
   readonly sentinelConfig?: readonly string[];
   /** The name by which the Sentinels are given the first primary. @defaultValue its address, or the name of its place */
@@ -130,7 +132,7 @@ class LabSentinelTopology implements SentinelTopology {
     const sentinelCount = this.#options.sentinels ?? 3;
     // Settled one by one: when one fails to start, stop() must still find the others.
     const started = await Promise.allSettled([
-      ...range(replicaCount).map(() => this.#startReplica(first)),
+      ...range(replicaCount).map((index) => this.#startReplica(first, index)),
       ...range(sentinelCount).map(() => this.#startSentinel(first)),
     ]);
     for (const result of started) if (result.status === 'rejected') throw result.reason;
@@ -221,9 +223,10 @@ class LabSentinelTopology implements SentinelTopology {
     return [...nodes, ...sentinels].filter((host) => host !== undefined);
   }
 
-  #startReplica(primary: RedisProcess): Promise<RedisProcess> {
+  #startReplica(primary: RedisProcess, index?: number): Promise<RedisProcess> {
     const replicaof = `replicaof ${this.#nameOf(primary.host)} ${primary.port}`;
-    return this.#startNode([replicaof, ...(this.#options.replicaConfig ?? [])]);
+    const own = index === undefined ? [] : (this.#options.replicaConfigs?.[index] ?? []);
+    return this.#startNode([replicaof, ...(this.#options.replicaConfig ?? []), ...own]);
   }
 
   #startNode(config: readonly string[]): Promise<RedisProcess> {
