@@ -113,7 +113,7 @@ describe('faults of a Redis Cluster, with replicated changes', () => {
         expect(apps.flatMap((app) => app.unhandled)).toEqual([]);
         expect(failed, apps.map((app) => app.log).join('\n')).toEqual([]);
         expect(refused).toEqual([]);
-        expect(verdict).toEqual({ changesLost: 0, logoutsUndone: 0, ghosts: 0, examples: [] });
+        expect(verdict).toEqual({ changesLost: 0, logoutsUndone: 0, degradedLost: 0, ghosts: 0, examples: [] });
         expect(countDifferences(sessions, rightAfter, atLast), 'sessions that changed afterwards').toBe(0);
       } finally {
         workload?.leave();
