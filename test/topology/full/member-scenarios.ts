@@ -143,7 +143,8 @@ const ALL: readonly Scenario[] = [
   {
     name: 'one of three Sentinels loses the primary while degraded',
     network: true,
-    topology: { downAfterMs: 1_000 },
+    // Long enough that no other Sentinel finds it down for a busy machine's sake.
+    topology: { downAfterMs: 3_000 },
     fault: async (lab) => {
       await lab.replica.kill();
       await lab.sleep(3_000);
@@ -158,7 +159,8 @@ const ALL: readonly Scenario[] = [
   {
     name: 'two of three Sentinels dead while the primary is cut from its replica only',
     network: true,
-    topology: { downAfterMs: 1_000 },
+    // Long enough that no other Sentinel finds it down for a busy machine's sake.
+    topology: { downAfterMs: 3_000 },
     fault: async (lab) => {
       await Promise.all([lab.sentinel(0).kill(), lab.sentinel(1).kill()]);
       lab.network.cut(lab.hosts('n1'), lab.hosts('n2'));
