@@ -154,7 +154,7 @@ it(
       );
     await scraped('session_redis_replica_lag_bytes >= 0 and session_bytes > 0');
     // A lock that somebody has, and one who waits for it in vain.
-    const locks = new SessionLocks(repository.locks, 200, app.get(SESSION_OBSERVERS));
+    const locks = new SessionLocks(repository.locks, 200, 0, app.get(SESSION_OBSERVERS));
     const { release } = await locks.acquire('locked');
     await expect(locks.acquire('locked')).rejects.toThrow(SessionLockTimeoutError);
     await release();

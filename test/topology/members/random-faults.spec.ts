@@ -3,7 +3,7 @@ import { whyNoNetwork } from '../../../tools/redis-lab/network.js';
 import type { FaultLab } from '../fault-lab.js';
 import { runScenario } from '../scenario.js';
 
-/** `npm run test:faults -- --random N [--seed S]` */
+/** `npm run test:members -- --random N [--seed S]` */
 const COUNT = Number(process.env['RANDOM_FAULTS'] ?? 1);
 const SEED = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
 
