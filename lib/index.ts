@@ -9,6 +9,7 @@ export type { SessionConfigurationFault } from './errors/session-configuration.e
 export { SessionAccessError } from './errors/session-access.error.js';
 export { SessionConflictError } from './errors/session-conflict.error.js';
 export { SessionCookieError } from './errors/session-cookie.error.js';
+export { SessionGoneError } from './errors/session-gone.error.js';
 export { SessionHttpError } from './errors/session-http.error.js';
 export { SessionIdTakenError } from './errors/session-id-taken.error.js';
 export { SessionMissingError } from './errors/session-missing.error.js';
@@ -23,6 +24,7 @@ export { SessionTooLargeError } from './errors/session-too-large.error.js';
 export { SessionUnavailableError } from './errors/session-unavailable.error.js';
 export type { SessionUnavailableReason } from './errors/session-unavailable.error.js';
 export { SessionUnsupportedError } from './errors/session-unsupported.error.js';
+export { SessionUserIdError } from './errors/session-user-id.error.js';
 export { SessionError, isSessionError } from './errors/session.error.js';
 export { SessionAccess } from './http/session-access.decorator.js';
 export {
@@ -70,7 +72,7 @@ export type { SessionEventType } from './session.events.js';
 export { SessionModule } from './session.module.js';
 export type { SessionModuleRegistration } from './session.module.js';
 export { SessionService } from './session.service.js';
-export type { RegenerateOptions, SessionSummary, SignOutOptions } from './session.service.js';
+export type { RegenerateOptions, RevokeOptions, SessionSummary, SignOutOptions } from './session.service.js';
 export type { SessionForecast } from './stats/capacity-forecast.js';
 export type { SessionInstallationEvent } from './stats/installation-event.js';
 export type { SessionCounts, SessionEndReason, SessionFlow } from './stats/session-counts.js';

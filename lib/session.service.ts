@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Session, SessionData, Store } from 'express-session';
 import type { SessionLink, SessionLinkStatus } from './core/session-link.js';
 import type { SessionLinkEvents } from './core/session-link-events.js';
-import { storedId } from './core/session-id.js';
+import { isStoredId, storedId } from './core/session-id.js';
 import type { StoredSession } from './core/session-record.js';
 import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
@@ -12,8 +12,9 @@ import type { SessionInstallation } from './stats/session.stats.js';
 import { SessionStats } from './stats/session.stats.js';
 import { promised } from './store/callback.js';
 import type { SessionNearCacheStatus, SessionRepository } from './store/session-repository.js';
+import { userIdText } from './store/user-id.js';
 
-/** One session of a user, for him or an administrator to see. @public */
+/** One session of a user, for them or an administrator to see. @public */
 export interface SessionSummary {
   /** Its stored id: names it to `revoke`, and is no cookie. */
   readonly id: string;
@@ -21,6 +22,14 @@ export interface SessionSummary {
   readonly userId: string | null;
   /** When it was created. */
   readonly createdAt: Date;
+  /**
+   * When its user authenticated; `null` when it is nobody's. A new id (`regenerate`) does not change it.
+   */
+  readonly authenticatedAt: Date | null;
+  /** How they authenticated, as `markAuthenticated` was given it, or `null`. */
+  readonly method: string | null;
+  /** Who acts in its user's name (impersonation), as `markAuthenticated` was given it, or `null`. */
+  readonly actor: string | null;
   /** When it was last changed, or its deadline moved: within `touchIntervalMs` of the last request. */
   readonly seenAt: Date;
   /** When it ends unless there is a request. */
@@ -33,9 +42,20 @@ export interface SessionSummary {
 
 /** Which sessions stay when a user is signed out everywhere. @public */
 export interface SignOutOptions {
-  /** `'current'`: that of the request that asks; or a stored id. Without it all end. */
+  /** `'current'`: that of the request that asks; or a stored id. It stays even if it gets a new id meanwhile. Without it all end. */
   readonly except?: string | undefined;
 }
+
+/** Whose session may be ended. @public */
+export type RevokeOptions =
+  | {
+      /** Only a session of this user: take it from the session of the request, never from the request itself. */
+      readonly userId: string | number;
+    }
+  | {
+      /** Any user's session: for administrators. */
+      readonly ofAnyUser: true;
+    };
 
 /** How a session gets a new id. @public */
 export interface RegenerateOptions {
@@ -46,10 +66,14 @@ export interface RegenerateOptions {
    * that a page's parallel requests are not logged out. 0: the old id is worth nothing at once.
    *
    * @defaultValue 0
+   * @range 0 … 60,000
    * @unit milliseconds
    */
   readonly graceMs?: number | undefined;
 }
+
+/** The longest grace: the requests that a page has under way. @unit milliseconds */
+const MAX_GRACE_MS = 60_000;
 
 /**
  * The sessions, for any provider: no request scope is needed.
@@ -80,9 +104,13 @@ export class SessionService {
    * Gives the request's session a new id, as is due at every change of privileges; resolves with the new session.
    *
    * @throws Error when no request's session is at hand.
+   * @throws RangeError when `graceMs` is not a number from 0 to 60,000.
    * @throws SessionUnavailableError when the old session could not be ended; the request has a new one all the same.
    */
   async regenerate({ keep = [], graceMs = 0 }: RegenerateOptions = {}): Promise<Session & Partial<SessionData>> {
+    if (!(graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
+      throw new RangeError(`graceMs must be a number of milliseconds from 0 to ${MAX_GRACE_MS}.`);
+    }
     const session = this.requireCurrent('regenerate()');
     const kept = Object.entries(session).filter(
       ([name]) => name !== 'cookie' && (keep === 'all' || keep.includes(name)),
@@ -121,40 +149,63 @@ export class SessionService {
   /**
    * A user's live sessions, oldest first; never misses one. Needs the option `userId`.
    *
+   * @throws SessionUserIdError when it is neither well-formed text of at most 256 bytes nor a safe integer.
    * @throws SessionUnavailableError when Redis does not answer by the operation's deadline.
    * @throws SessionUnsupportedError with the application's own `store`.
    */
   async list(userId: string | number): Promise<readonly SessionSummary[]> {
-    const sessions = await this.context.told(this.requireRepository('list()').directory.listByUser(String(userId)));
+    const { directory } = this.requireRepository('list()');
+    const user = userIdText(userId);
+    const sessions = user === null ? [] : await this.context.told(directory.listByUser(user));
     const current = this.currentId();
     return sessions.map((session) => summaryOf(session, current));
   }
 
   /**
-   * Ends one session by its stored id, as `list` gives it. Resolves with whether there was one.
+   * Ends one session by its stored id, as `list` gives it, or the one that it was moved to since. Resolves with whether there was
+   * one; a text that is no stored id, and another user's session, are none.
    *
+   * @throws SessionUserIdError when `userId` is neither well-formed text of at most 256 bytes nor a safe integer.
    * @throws SessionUnavailableError when Redis does not answer by the operation's deadline.
    * @throws SessionUnsupportedError with the application's own `store`.
    */
-  async revoke(id: string): Promise<boolean> {
-    return this.end(id, null, 'revoke');
+  async revoke(id: string, options: RevokeOptions): Promise<boolean> {
+    const { endings } = this.requireRepository('revoke()');
+    const user = 'userId' in options ? userIdText(options.userId) : undefined;
+    // Nobody's sessions are nobody's to end.
+    if (user === null || !isStoredId(id)) return false;
+    const outcome = await this.context.told(endings.destroyStored(id, user));
+    if (outcome === 'destroyed') this.events.emit({ type: 'revoked', id, userId: user ?? null, reason: 'revoke' });
+    return outcome === 'destroyed';
   }
 
   /**
-   * Ends all sessions of a user; resolves with how many there were. A sign-in that is under way at the same time stays.
+   * Ends all sessions of a user from before now; resolves with how many it ended. None of them gets a new id, or is put back by a
+   * request that was under way. A true sign-in at the same time stays. Works page by page, however many there are.
    *
+   * @throws SessionUserIdError when it is neither well-formed text of at most 256 bytes nor a safe integer.
    * @throws SessionUnavailableError when Redis does not answer by the operation's deadline; some may have ended then.
    * @throws SessionUnsupportedError with the application's own `store`.
    */
   async signOutEverywhere(userId: string | number, { except }: SignOutOptions = {}): Promise<number> {
-    const kept = except === 'current' ? this.currentId() : except;
-    const sessions = await this.context.told(
-      this.requireRepository('signOutEverywhere()').directory.listByUser(String(userId)),
-    );
-    const ended = await Promise.all(
-      sessions.filter(({ id }) => id !== kept).map(({ id }) => this.end(id, String(userId), 'signOutEverywhere')),
-    );
-    return ended.filter(Boolean).length;
+    const { endings } = this.requireRepository('signOutEverywhere()');
+    const user = userIdText(userId);
+    if (user === null) return 0;
+    const spared = except === 'current' ? this.currentId() : except;
+    const ended = await this.context.told(endings.signOut(user, { except: spared }));
+    for (const id of ended) this.events.emit({ type: 'revoked', id, userId: user, reason: 'signOutEverywhere' });
+    return ended.length;
+  }
+
+  /**
+   * Ends every session of this installation from before now, anonymous ones too, and nothing else; resolves with how many it ended.
+   * For emergencies. None of them gets a new id, or is put back by a request that was under way.
+   *
+   * @throws SessionUnavailableError when Redis does not answer by the operation's deadline; some may have ended then.
+   * @throws SessionUnsupportedError with the application's own `store`.
+   */
+  async signOutAll(): Promise<number> {
+    return this.context.told(this.requireRepository('signOutAll()').endings.clear());
   }
 
   /**
@@ -191,12 +242,6 @@ export class SessionService {
     return this.link?.on(event, listener) ?? ignore;
   }
 
-  private async end(id: string, userId: string | null, reason: 'revoke' | 'signOutEverywhere'): Promise<boolean> {
-    const outcome = await this.context.told(this.requireRepository(`${reason}()`).endings.destroyStored(id));
-    if (outcome === 'destroyed') this.events.emit({ type: 'revoked', id, userId, reason });
-    return outcome === 'destroyed';
-  }
-
   private currentId(): string | undefined {
     const session = this.current();
     return session && storedId(session.id, 1).id;
@@ -216,11 +261,14 @@ export class SessionService {
 }
 
 function summaryOf(session: StoredSession, current: string | undefined): SessionSummary {
-  const { id, userId, createdAtMs, seenAtMs, remainingMs, about } = session;
+  const { id, userId, createdAtMs, authenticatedAtMs, method, actor, seenAtMs, remainingMs, about } = session;
   return {
     id,
     userId,
     createdAt: new Date(createdAtMs),
+    authenticatedAt: authenticatedAtMs === null ? null : new Date(authenticatedAtMs),
+    method,
+    actor,
     seenAt: new Date(seenAtMs),
     expiresAt: new Date(Date.now() + remainingMs),
     about: about === null ? {} : (JSON.parse(about) as Record<string, string>),

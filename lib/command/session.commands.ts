@@ -41,7 +41,9 @@ export async function revoke(
   options: InstallationOptions & { readonly json?: boolean | undefined },
   terminal: CommandTerminal,
 ): Promise<ExitCode> {
-  const hasEnded = await withSessions(readInstallation(options, terminal), (app) => app.get(SessionService).revoke(id));
+  const hasEnded = await withSessions(readInstallation(options, terminal), (app) =>
+    app.get(SessionService).revoke(id, { ofAnyUser: true }),
+  );
   if (options.json) writeJson(terminal, { id, ended: hasEnded });
   else writeLine(terminal, hasEnded ? 'The session has ended.' : 'There is no such session.');
   return hasEnded ? EXIT_CODE.FINE : EXIT_CODE.FINDINGS;

@@ -26,8 +26,26 @@ export interface StoredSession {
   readonly seenAtMs: number;
   /** JSON text of where its user came from, or `null`. */
   readonly about: string | null;
+  /** When its user authenticated: epoch milliseconds of the repository's clock; `null` when it is nobody's. */
+  readonly authenticatedAtMs: number | null;
+  /** How they authenticated, as `markAuthenticated` was told, or `null`. */
+  readonly method: string | null;
+  /** Who acts in its user's name (impersonation), or `null`. */
+  readonly actor: string | null;
+  /** Stored id of the first session of those that were moved to this one; its own when there was no other. */
+  readonly lineage: string;
   /** Whether its id was given up for another one: it can be read for its grace and counts no more. */
   readonly isRotated: boolean;
+  /** Stored id of the session that it was moved to, or `null`. */
+  readonly nextId: string | null;
+}
+
+/** How a user has authenticated. @internal */
+export interface SessionAuthentication {
+  /** `password`, `webauthn` … without white space, or `null`. */
+  readonly method: string | null;
+  /** Who acts in the user's name, or `null`. With an actor the session's absolute deadline stays. */
+  readonly actor: string | null;
 }
 
 /** What one request wants stored. @internal */
@@ -48,6 +66,8 @@ export interface SessionChange {
   readonly isSignIn: boolean;
   /** Whether this change leaves the user alone: should another request have changed whose session it is, that stays. */
   readonly keepsUser: boolean;
+  /** That the session's user has authenticated in this request; without it a user who signs in has authenticated somehow. */
+  readonly authentication?: SessionAuthentication | undefined;
   /** JSON text of where the user comes from, or `undefined` when nothing new is told. */
   readonly about?: string | undefined;
   /** JSON text that each field of the change must have now (`undefined`: must not be there); without it whatever it has. */

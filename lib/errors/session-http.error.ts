@@ -3,7 +3,11 @@ import type { SessionError } from './session.error.js';
 import { brand } from './session.error.js';
 
 /** What a client is told, in the shape of Nest's own error bodies: nothing internal. */
-const MESSAGES = { [HttpStatus.CONFLICT]: 'Conflict', [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable' };
+const MESSAGES = {
+  [HttpStatus.UNAUTHORIZED]: 'Unauthorized',
+  [HttpStatus.CONFLICT]: 'Conflict',
+  [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
+};
 
 /**
  * An error that stands for an HTTP status other than 500: an HTTP exception of Nest, so that guards, handlers and services may
@@ -15,7 +19,7 @@ export abstract class SessionHttpError extends HttpException implements SessionE
   /** As that of every {@link SessionError}. */
   abstract readonly code: string;
 
-  constructor(status: HttpStatus.CONFLICT | HttpStatus.SERVICE_UNAVAILABLE, message: string, options?: ErrorOptions) {
+  constructor(status: keyof typeof MESSAGES, message: string, options?: ErrorOptions) {
     super({ statusCode: status, message: MESSAGES[status] }, status, options);
     brand(this, new.target.name);
     this.message = message;

@@ -1,32 +1,39 @@
 --- admit-session: reserves a place among a user's sessions before the session gets its user.
 -- @write
--- @key   user  zset  {app:b}:u:<user>
+-- @key   user   zset  {app:b}:u:<user>
+-- @key   ended  zset  {app:b}:ended
 -- @arg   notAfterMs     ms     Redis's clock; later than that the script refuses
 -- @arg   id             text   member of the index
 -- @arg   reservationMs  ms     how long the place is kept for a session that never comes
+-- @arg   name           text   the user
 -- @arg   max            count  how many sessions the user may have, 1 …
 -- @arg   evict          flag   1: the one used least recently goes, 0: the new one is refused
--- @reply [1, now, evicted…:text]  admitted; these have to be ended first
--- @reply [0, now, full]           refused
+-- @arg   page           count  how many may have to end at a time
+-- @reply [1, now, authenticated:ms, evicted…:text]  admitted; these have to be ended first; as many as a page: ask again
+-- @reply [0, now, full]                             refused
 --- @include clock
 --- @include counts
 --- @include index
+--- @include fields
+--- @include meta
+--- @include lineage
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
-local max = tonumber(ARGV[4])
-if ARGV[5] == '0' and not redis.call('ZSCORE', KEYS[1], ARGV[2]) and redis.call('ZCARD', KEYS[1]) >= max then
+local max, page = tonumber(ARGV[5]), tonumber(ARGV[7])
+if ARGV[6] == '0' and not redis.call('ZSCORE', KEYS[1], ARGV[2]) and redis.call('ZCARD', KEYS[1]) >= max then
   return { 0, now, 'full' }
 end
 index_user(KEYS[1], ARGV[2], now + tonumber(ARGV[3]) + RESERVED, now)
-local surplus = redis.call('ZCARD', KEYS[1]) - max
+local authenticated = authenticate(KEYS[2], ARGV[4], now)
+local surplus = math.min(page, redis.call('ZCARD', KEYS[1]) - max)
 if surplus <= 0 then
-  return { 1, now }
+  return { 1, now, authenticated }
 end
-local entries = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local entries = redis.call('ZRANGE', KEYS[1], 0, 2 * page, 'WITHSCORES')
 local evicted = {}
 -- Sessions first, then places that other logins have reserved a moment ago.
 for _, fraction in ipairs({ 0, RESERVED }) do
@@ -36,4 +43,4 @@ for _, fraction in ipairs({ 0, RESERVED }) do
     end
   end
 end
-return { 1, now, unpack(evicted) }
+return { 1, now, authenticated, unpack(evicted) }

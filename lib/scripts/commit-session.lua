@@ -5,6 +5,7 @@
 -- @key   tombstone  string  {app:b}:t:<id>
 -- @key   lock?      string  {app:b}:l:<id>, only when `owner` is given
 -- @key   user?      zset    {app:b}:u:<user>, only when it lives in this slot and the session has a user; without `owner` the fourth
+-- @key   ended?     zset    {app:b}:ended, only with `user` and `auth`; comes after `user`
 -- @arg   notAfterMs   ms    Redis's clock; later than that the script refuses
 -- @arg   token        text  names this change: a replay of it changes nothing
 -- @arg   id           text  member of the indexes
@@ -14,6 +15,7 @@
 -- @arg   user         text  whose session it is, empty: nobody's
 -- @arg   owner        text  who must hold the lock, empty: nobody
 -- @arg   about        json  where the user came from, empty: unchanged
+-- @arg   auth         text  how the user has authenticated right now, as `lineage` reads it, empty: not
 -- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
 -- @arg   keepsUser    flag  1: the user stays whoever it is by now, should that be another than `user`
 -- @arg   setCount     count number of fields to write
@@ -30,6 +32,7 @@
 --- @include meta
 --- @include counts
 --- @include index
+--- @include lineage
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
 if late then
@@ -43,20 +46,24 @@ end
 if has_token(meta.tokens, token) then
   return { 1, now, meta.version, meta.deadline, former }
 end
-local user, user_key = ARGV[7], KEYS[4]
+local user, user_key, ended_key, auth = ARGV[7], KEYS[4], KEYS[5], ARGV[10]
 if ARGV[8] ~= '' then
-  if redis.call('GET', KEYS[4]) ~= ARGV[8] then
+  if redis.pcall('GET', KEYS[4]) ~= ARGV[8] then
     return { 0, now, 'lock' }
   end
-  user_key = KEYS[5]
+  user_key, ended_key = KEYS[5], KEYS[6]
 end
-local is_small, set_count, remove_count = ARGV[10] == '1', tonumber(ARGV[12]), tonumber(ARGV[13])
-local first_removed = 14 + 2 * set_count
+local damage = refuse_wrong_type(KEYS[2], 'zset') or user_key and refuse_wrong_type(user_key, 'zset')
+if damage then
+  return damage
+end
+local is_small, set_count, remove_count = ARGV[11] == '1', tonumber(ARGV[13]), tonumber(ARGV[14])
+local first_removed = 15 + 2 * set_count
 local first_expected = first_removed + remove_count
 if ARGV[first_expected] then
   local conflicts = {}
   for i = 1, set_count + remove_count do
-    local name = i <= set_count and ARGV[12 + 2 * i] or ARGV[first_removed + i - set_count - 1]
+    local name = i <= set_count and ARGV[13 + 2 * i] or ARGV[first_removed + i - set_count - 1]
     local value = read_text(KEYS[1], name)
     if (value and redis.sha1hex(value) or '') ~= ARGV[first_expected + i - 1] then
       conflicts[#conflicts + 1] = name
@@ -72,8 +79,14 @@ if idle <= 0 then
   return { 1, now, meta.version + 1, now, '', former }
 end
 -- Somebody else has signed a user in or out since the session was loaded.
-if ARGV[11] == '1' and user ~= former then
-  user, user_key = former, nil
+if ARGV[12] == '1' and user ~= former then
+  user, user_key, auth = former, nil, ''
+end
+local authentication
+if auth ~= '' then
+  authentication = read_authentication(auth, meta, ended_key and authenticate(ended_key, user, now) or now)
+elseif user == '' and former ~= '' then
+  authentication = ''
 end
 meta.version = meta.version + 1
 meta.deadline = deadline_after(now, idle, meta.absolute)
@@ -82,7 +95,7 @@ local pieces = add_meta(list, meta)
 if pieces < meta.pieces then
   counts.meta = pieces
 end
-for i = 14, first_removed - 1, 2 do
+for i = 15, first_removed - 1, 2 do
   counts[ARGV[i]] = add_text(list, ARGV[i], ARGV[i + 1], is_small)
 end
 for i = first_removed, first_expected - 1 do
@@ -99,6 +112,11 @@ if user == '' and former ~= '' then
   removed[#removed + 1] = 'user'
 elseif user ~= former then
   add_text(list, 'user', user, false)
+end
+if authentication == '' then
+  removed[#removed + 1] = 'auth'
+elseif authentication then
+  add_text(list, 'auth', authentication, false)
 end
 if ARGV[9] ~= '' then
   counts.about = add_text(list, 'about', ARGV[9], is_small)

@@ -17,8 +17,8 @@ local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
-local stored = redis.call('HMGET', KEYS[1], 'meta', 'user')
-if not stored[1] then
+local stored = redis.pcall('HMGET', KEYS[1], 'meta', 'user')
+if stored.err or not stored[1] then
   return { 0, now, 'gone' }
 end
 local user = stored[2] or ''

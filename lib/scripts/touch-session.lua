@@ -19,6 +19,10 @@ local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
+local damage = refuse_wrong_type(KEYS[2], 'zset') or KEYS[3] and refuse_wrong_type(KEYS[3], 'zset')
+if damage then
+  return damage
+end
 local meta, user = read_meta(KEYS[1])
 if not meta then
   return { 0, now, 'gone' }

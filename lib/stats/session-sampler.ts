@@ -74,7 +74,7 @@ export class SessionSampler {
     if (reply.outcome === 'gone') return null;
     const { bytes, user } = reply;
     if (user === '') return { bytes, user: null };
-    const sessionCount = await countUser(this.link, { user: this.layout.user(user) });
+    const sessionCount = await countUser(this.link, { user: this.layout.user(user).user });
     return { bytes, user: { id: user, sessionCount: Math.max(1, sessionCount) } };
   }
 }

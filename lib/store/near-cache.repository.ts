@@ -5,11 +5,15 @@ import type { NearCache } from './near-cache.js';
 import type {
   CommitOutcome,
   CreateOutcome,
+  MoveOutcome,
   SessionDirectory,
   SessionEndings,
   SessionLockPlace,
+  SessionMove,
   SessionRecords,
   SessionRepository,
+  SessionSource,
+  SignOutScope,
   StoredState,
   TouchOutcome,
 } from './session-repository.js';
@@ -60,8 +64,8 @@ class NearCacheRecords implements SessionRecords {
     return stored;
   }
 
-  async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
-    const result = await changing(this.cache, storedId(sid, 1).id, () => this.place.create(sid, change));
+  async create(sid: string, change: SessionChange, source?: SessionSource): Promise<CreateOutcome> {
+    const result = await changing(this.cache, storedId(sid, 1).id, () => this.place.create(sid, change, source));
     if (result.outcome === 'created') dropAll(this.cache, result.evicted);
     return result;
   }
@@ -84,6 +88,14 @@ class NearCacheRecords implements SessionRecords {
     return changing(this.cache, storedId(sid, 1).id, () => this.place.destroy(sid));
   }
 
+  successorSid(sid: string, fresh: string): string {
+    return this.place.successorSid(sid, fresh);
+  }
+
+  move(sid: string, move: SessionMove): Promise<MoveOutcome> {
+    return changing(this.cache, storedId(sid, 1).id, () => this.place.move(sid, move));
+  }
+
   rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
     return changing(this.cache, storedId(sid, 1).id, () => this.place.rotate(sid, graceMs));
   }
@@ -95,8 +107,14 @@ class NearCacheEndings implements SessionEndings {
     private readonly cache: NearCache,
   ) {}
 
-  destroyStored(id: string): Promise<'destroyed' | 'absent'> {
-    return changing(this.cache, id, () => this.place.destroyStored(id));
+  destroyStored(id: string, userId?: string): Promise<'destroyed' | 'absent'> {
+    return changing(this.cache, id, () => this.place.destroyStored(id, userId));
+  }
+
+  async signOut(userId: string, scope?: SignOutScope): Promise<readonly string[]> {
+    const ended = await this.place.signOut(userId, scope);
+    dropAll(this.cache, ended);
+    return ended;
   }
 
   async clear(): Promise<number> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SessionChange } from '../core/session-record.js';
+import type { SessionAuthentication, SessionChange } from '../core/session-record.js';
 
 /**
  * Up to this length a session's longer texts are stored in pieces, which keeps its hash in one block of memory. Beyond it that
@@ -21,3 +21,22 @@ export function expectations({ set, remove, expected }: SessionChange): string[]
     return text === undefined ? '' : createHash('sha1').update(text).digest('hex');
   });
 }
+
+/**
+ * How a user has authenticated, as lib/scripts/include/lineage.lua reads it: the moment by the clock of the user's slot (0: the
+ * script's own), the longest life of the session from now on, the method, the actor.
+ *
+ * @internal
+ */
+export function authenticationText(
+  { method, actor }: SessionAuthentication,
+  atMs: number,
+  absoluteMs: number | null,
+): string {
+  // Who acts in another's name has not authenticated anew.
+  const longest = actor === null ? (absoluteMs ?? 0) : '-';
+  return `${atMs} ${longest} ${method ?? '-'}${actor === null ? '' : ` ${actor}`}`;
+}
+
+/** A sign-in of which nothing is known but that it happened. @internal */
+export const PLAIN_SIGN_IN: SessionAuthentication = Object.freeze({ method: null, actor: null });

@@ -1,14 +1,12 @@
 import type { StoredSession } from '../core/session-record.js';
 import { countSessions, expireSessions, pageSessions } from '../scripts/scripts.generated.js';
 import type { ScriptLink } from '../scripts/script-arguments.js';
+import { PAGE_COUNT } from './redis-index-pages.js';
 import type { RedisKeyLayout } from './redis-key-layout.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
 import type { RedisUserIndex } from './redis-user-index.js';
 import { EXPIRY_PAGE_COUNT } from './session-repository.js';
 import type { SessionDirectory } from './session-repository.js';
-
-/** How many sessions are asked for at a time when all are walked. */
-const PAGE_COUNT = 200;
 
 /**
  * Which sessions there are in Redis, from its indexes.

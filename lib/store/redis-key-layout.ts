@@ -1,4 +1,4 @@
-import { storedBucket, storedId } from '../core/session-id.js';
+import { sidInBucket, storedBucket, storedId, userBucket } from '../core/session-id.js';
 
 /** Every installation that uses this Redis, by name. @internal */
 export const INSTALLATIONS_KEY = '{nestjs-ha-session}:installations';
@@ -11,6 +11,13 @@ export interface SessionKeys {
   readonly live: string;
   readonly tombstone: string;
   readonly lock: string;
+  readonly ended: string;
+}
+
+/** Key names of one user. @internal */
+export interface UserKeys {
+  readonly user: string;
+  readonly ended: string;
 }
 
 /**
@@ -44,7 +51,14 @@ export class RedisKeyLayout {
   /** Keys of a session by its stored id. */
   stored(id: string, bucket: number = storedBucket(id, this.bucketCount)): SessionKeys {
     const tag = this.tag(bucket);
-    return { id, session: `${tag}s:${id}`, live: `${tag}live`, tombstone: `${tag}t:${id}`, lock: `${tag}l:${id}` };
+    return {
+      id,
+      session: `${tag}s:${id}`,
+      live: `${tag}live`,
+      tombstone: `${tag}t:${id}`,
+      lock: `${tag}l:${id}`,
+      ended: `${tag}ended`,
+    };
   }
 
   /** What the keys of all sessions of one bucket begin with; the rest is the stored id. */
@@ -57,9 +71,20 @@ export class RedisKeyLayout {
     return `${this.tag(bucket)}live`;
   }
 
-  /** Index of one user's sessions. */
-  user(userId: string): string {
-    return `${this.tag(storedId(userId, this.bucketCount).bucket)}u:${userId}`;
+  /** Who was signed out everywhere, of the users and sessions of one bucket. */
+  ended(bucket: number): string {
+    return `${this.tag(bucket)}ended`;
+  }
+
+  /** Keys of one user: the index of their sessions, and the marks of sign-outs that theirs is among. */
+  user(userId: string): UserKeys {
+    const tag = this.tag(userBucket(userId, this.bucketCount));
+    return { user: `${tag}u:${userId}`, ended: `${tag}ended` };
+  }
+
+  /** A fresh id for a session that is to live in the same slot as that of `sid`. */
+  successorSid(sid: string, fresh: string): string {
+    return sidInBucket(fresh, storedId(sid, this.bucketCount).bucket, this.bucketCount);
   }
 
   /** Counts of one bucket: sessions that began, and that ended by each reason. */

@@ -2,13 +2,28 @@ import { ChangeTokens } from '../core/session-id.js';
 import type { SessionChange, StoredSession } from '../core/session-record.js';
 import * as scripts from '../scripts/scripts.generated.js';
 import type { ScriptLink } from '../scripts/script-arguments.js';
-import { expectations, isSmall } from './redis-change-args.js';
+import { authenticationText, expectations, isSmall, PLAIN_SIGN_IN } from './redis-change-args.js';
 import type { RedisEndings } from './redis-endings.js';
+import { PAGE_COUNT } from './redis-index-pages.js';
 import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
 import { cookieCode } from './redis-session.record.js';
 import type { RedisUserIndex, UserChange } from './redis-user-index.js';
-import type { CommitOutcome, CreateOutcome, SessionRecords, StoredState, TouchOutcome } from './session-repository.js';
+import type {
+  CommitOutcome,
+  CreateOutcome,
+  MoveOutcome,
+  SessionMove,
+  SessionRecords,
+  SessionSource,
+  StoredState,
+  TouchOutcome,
+} from './session-repository.js';
+
+/** How often a move begins anew because another request has changed whose session it is. */
+const MAX_USER_CHANGES = 5;
+/** Pages of sessions that one sign-in ends at the most; a limit that was switched on lately is reached over several. */
+const MAX_EVICTED_PAGES = 5;
 
 /** Settings of the Redis repository. @internal */
 export interface RedisRecordsOptions {
@@ -39,38 +54,48 @@ export class RedisRecords implements SessionRecords {
     return this.reader.load(this.layout.session(sid), signal);
   }
 
-  async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
+  async create(sid: string, change: SessionChange, source?: SessionSource): Promise<CreateOutcome> {
     const keys = this.layout.session(sid);
-    // Most changes concern no index but the one that the script itself keeps: they need not wait for anything else.
-    const isIndexed = this.users.isConcernedBy(change);
-    const evicted = isIndexed ? await this.makeRoom(keys, change) : [];
-    if (!evicted) return { outcome: 'refused' };
-    const reply = await scripts.createSession(this.link, this.keysOf(keys, change), {
-      token: this.tokens.next(),
-      id: keys.id,
-      idleMs: change.idleTimeoutMs,
-      absoluteMs: this.options.absoluteTimeoutMs ?? 0,
-      cookie: cookieCode(change.cookie ?? ''),
-      user: change.userId ?? '',
-      about: change.about ?? '',
-      small: isSmall(change),
-      set: change.set,
-    });
-    if (reply.outcome === 'taken') return { outcome: 'exists' };
-    if (reply.outcome === 'ended') return { outcome: 'ended' };
-    if (isIndexed) await this.users.complete(keys, change);
-    return { outcome: 'created', ...stateOf(reply), evicted, expired: reply.expired };
+    const from = source && source.userId !== null && source.userId === change.userId ? source.sid : undefined;
+    const fromKeys = from === undefined ? undefined : this.layout.session(from);
+    if (fromKeys && (await this.enterSuccessor(fromKeys, keys, change)) !== change.userId)
+      return { outcome: 'sourceGone' };
+    const room = await this.makeRoom(keys, change);
+    if (!room) return { outcome: 'refused' };
+    const reply = await scripts.createSession(
+      this.link,
+      { ...this.keysOf(keys, change), ended: keys.ended, source: fromKeys?.session },
+      {
+        token: this.tokens.next(),
+        id: keys.id,
+        idleMs: change.idleTimeoutMs,
+        absoluteMs: this.options.absoluteTimeoutMs ?? 0,
+        cookie: cookieCode(change.cookie ?? ''),
+        user: change.userId ?? '',
+        about: change.about ?? '',
+        auth: this.signInOf(change, room.authenticatedAtMs),
+        sourced: fromKeys !== undefined,
+        small: isSmall(change),
+        set: change.set,
+      },
+    );
+    if (reply.outcome === 'source') await this.users.remove(keys.id, change.userId ?? '');
+    if (reply.outcome !== 'done') return { outcome: CREATE_OUTCOMES[reply.outcome] };
+    if (room.isIndexed) await this.users.complete(keys, change as UserChange);
+    return { outcome: 'created', ...stateOf(reply), evicted: room.evicted, expired: reply.expired };
   }
 
   async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
     const keys = this.layout.session(sid);
-    const isIndexed = this.users.isConcernedBy(change);
-    const evicted = isIndexed ? await this.makeRoom(keys, change) : [];
-    if (!evicted) return { outcome: 'refused' };
+    const room = await this.makeRoom(keys, change);
+    if (!room) return { outcome: 'refused' };
+    const auth = change.isSignIn || change.authentication ? this.signInOf(change, room.authenticatedAtMs) : '';
+    const own = this.keysOf(keys, change);
     const lock = change.owner === undefined ? undefined : keys.lock;
+    const ended = auth === '' || own.user === undefined ? undefined : keys.ended;
     const reply = await scripts.commitSession(
       this.link,
-      { ...this.keysOf(keys, change), lock },
+      { ...own, lock, ended },
       {
         token: this.tokens.next(),
         id: keys.id,
@@ -80,6 +105,7 @@ export class RedisRecords implements SessionRecords {
         user: change.userId ?? '',
         owner: change.owner ?? '',
         about: change.about ?? '',
+        auth,
         small: isSmall(change),
         keepsUser: change.keepsUser,
         set: change.set,
@@ -90,27 +116,32 @@ export class RedisRecords implements SessionRecords {
     if (reply.outcome === 'gone') return { outcome: 'gone' };
     if (reply.outcome === 'lock') return { outcome: 'lockLost' };
     if (reply.outcome === 'conflict') return { outcome: 'conflict', fields: reply.names.map((name) => name.slice(2)) };
-    if (isIndexed && change.isSignIn) await this.users.complete(keys, change);
+    if (room.isIndexed && change.isSignIn) await this.users.complete(keys, change as UserChange);
     const { user, former = '' } = reply;
     if (user !== (change.userId ?? '') || former !== user) await this.users.settle(keys, change, user, former);
-    return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
+    return { outcome: 'committed', ...stateOf(reply), evicted: room.evicted, expired: [] };
   }
 
   async replace(sid: string, change: SessionChange): Promise<StoredState> {
     const keys = this.layout.session(sid);
     const isIndexed = this.users.isConcernedBy(change);
-    if (isIndexed) await this.users.prepare(keys, change);
-    const reply = await scripts.replaceSession(this.link, this.keysOf(keys, change), {
-      token: this.tokens.next(),
-      id: keys.id,
-      idleMs: change.idleTimeoutMs,
-      tombstoneMs: this.options.tombstoneMs,
-      absoluteMs: this.options.absoluteTimeoutMs ?? 0,
-      cookie: cookieCode(change.cookie ?? ''),
-      user: change.userId ?? '',
-      small: isSmall(change),
-      set: change.set,
-    });
+    const admission = isIndexed ? await this.users.prepare(keys, change) : null;
+    const reply = await scripts.replaceSession(
+      this.link,
+      { ...this.keysOf(keys, change), ended: keys.ended },
+      {
+        token: this.tokens.next(),
+        id: keys.id,
+        idleMs: change.idleTimeoutMs,
+        tombstoneMs: this.options.tombstoneMs,
+        absoluteMs: this.options.absoluteTimeoutMs ?? 0,
+        cookie: cookieCode(change.cookie ?? ''),
+        user: change.userId ?? '',
+        auth: this.signInOf(change, admission?.authenticatedAtMs ?? 0),
+        small: isSmall(change),
+        set: change.set,
+      },
+    );
     if (isIndexed) await this.users.complete(keys, change);
     await this.users.settle(keys, change, change.userId ?? '', reply.former ?? '');
     return stateOf(reply);
@@ -121,7 +152,7 @@ export class RedisRecords implements SessionRecords {
     await this.users.prolong(keys, userId, idleTimeoutMs);
     const reply = await scripts.touchSession(
       this.link,
-      { session: keys.session, live: keys.live, user: this.users.keyFor(userId) },
+      { session: keys.session, live: keys.live, user: this.users.keysFor(userId)?.user },
       { id: keys.id, idleMs: idleTimeoutMs, user: userId ?? '' },
     );
     if (reply.outcome === 'gone') return { outcome: 'gone' };
@@ -129,8 +160,34 @@ export class RedisRecords implements SessionRecords {
     return { outcome: 'touched', ...stateOf(reply) };
   }
 
-  destroy(sid: string): Promise<'destroyed' | 'absent'> {
-    return this.endings.end(this.layout.session(sid), 'logout');
+  async destroy(sid: string): Promise<'destroyed' | 'absent'> {
+    return (await this.endings.end(this.layout.session(sid))) === null ? 'absent' : 'destroyed';
+  }
+
+  successorSid(sid: string, fresh: string): string {
+    return this.layout.successorSid(sid, fresh);
+  }
+
+  async move(sid: string, move: SessionMove): Promise<MoveOutcome> {
+    const keys = this.layout.session(sid);
+    const next = this.layout.session(move.to);
+    let { userId } = move.change;
+    for (let tries = 0; tries < MAX_USER_CHANGES; tries++) {
+      const user = await this.enterSuccessor(keys, next, { ...move.change, userId });
+      if (user === undefined) return { outcome: 'gone' };
+      userId = user;
+      const reply = await this.runMove(keys, next, move, userId);
+      if (reply.outcome === 'done') {
+        if (!this.layout.isSingleSlot) await this.users.remove(keys.id, userId ?? '');
+        return { outcome: 'moved', ...stateOf(reply), userId };
+      }
+      // An id that is in use has an entry of its own.
+      if (!this.layout.isSingleSlot && reply.outcome !== 'taken') await this.users.remove(next.id, userId ?? '');
+      if (reply.outcome !== 'user') return { outcome: MOVE_OUTCOMES[reply.outcome] };
+      // Another request has signed somebody in or out meanwhile.
+      userId = reply.whose === '' ? null : reply.whose;
+    }
+    return { outcome: 'gone' };
   }
 
   async rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
@@ -142,25 +199,93 @@ export class RedisRecords implements SessionRecords {
     return 'rotated';
   }
 
-  /** Ends what has to end before this session gets its user; `null` when the user may have no more sessions. */
-  private async makeRoom(keys: SessionKeys, change: UserChange): Promise<readonly string[] | null> {
-    let surplus = await this.users.prepare(keys, change);
-    if (!surplus) {
-      // The index may name sessions that have ended: walking it takes them out.
-      await this.users.list(change.userId);
-      surplus = await this.users.prepare(keys, change);
-    }
-    for (const id of surplus ?? []) {
-      await this.endings.end(this.layout.stored(id), 'limit');
-      await this.users.remove(id, change.userId);
-    }
-    return surplus;
+  private runMove(
+    keys: SessionKeys,
+    next: SessionKeys,
+    { graceMs, keep, change }: SessionMove,
+    userId: string | null,
+  ): Promise<scripts.MoveSessionReply> {
+    const { session, live, tombstone, ended, lock } = keys;
+    const names = {
+      ...{ session, live, tombstone, ended, next: next.session, nextTombstone: next.tombstone },
+      ...{ lock: change.owner === undefined ? undefined : lock, user: this.users.keysFor(userId)?.user },
+    };
+    return scripts.moveSession(this.link, names, {
+      token: this.tokens.next(),
+      id: keys.id,
+      nextId: next.id,
+      idleMs: change.idleTimeoutMs,
+      graceMs,
+      tombstoneMs: this.options.tombstoneMs,
+      user: userId ?? '',
+      owner: change.owner ?? '',
+      cookie: change.cookie === null ? '-' : cookieCode(change.cookie ?? ''),
+      auth: change.authentication ? this.signInOf({ ...change, userId }, 0) : '',
+      small: isSmall(change),
+      keepsAll: keep === 'all',
+      keep: keep === 'all' ? [] : keep,
+      set: change.set,
+      remove: change.remove,
+    });
   }
 
-  private keysOf({ session, live, tombstone }: SessionKeys, { userId }: SessionChange): scripts.CreateSessionKeys {
-    return { session, live, tombstone, user: this.users.keyFor(userId) };
+  /**
+   * Enters a session that comes from another into its user's index, where no script can do both. Resolves with whose it is to be;
+   * `undefined`: the other is gone, or its user was signed out since.
+   */
+  private async enterSuccessor(
+    source: SessionKeys,
+    { id }: SessionKeys,
+    { userId, idleTimeoutMs }: SessionChange,
+  ): Promise<string | null | undefined> {
+    if (this.layout.isSingleSlot) return userId;
+    const stored = await this.reader.load(source);
+    if (!stored || stored.isRotated) return undefined;
+    return (await this.users.enterSuccessor(id, stored, idleTimeoutMs)) ? stored.userId : undefined;
+  }
+
+  /** Ends what has to end before this session gets its user; `null` when the user may have no more sessions. */
+  private async makeRoom(keys: SessionKeys, change: SessionChange): Promise<Room | null> {
+    if (!this.users.isConcernedBy(change)) return NO_ROOM_NEEDED;
+    let admission = await this.users.prepare(keys, change);
+    if (!admission) {
+      // The index may name sessions that have ended: walking it takes them out.
+      await this.users.purge(change.userId);
+      admission = await this.users.prepare(keys, change);
+    }
+    const evicted: string[] = [];
+    for (let pages = 1; admission && admission.surplus.length > 0; pages++) {
+      await Promise.all(admission.surplus.map((id) => this.endings.evict(id, change.userId)));
+      evicted.push(...admission.surplus);
+      if (admission.surplus.length < PAGE_COUNT || pages === MAX_EVICTED_PAGES) break;
+      admission = await this.users.prepare(keys, change);
+    }
+    return admission && { isIndexed: true, authenticatedAtMs: admission.authenticatedAtMs, evicted };
+  }
+
+  /** How the user of a change has authenticated. */
+  private signInOf({ userId, authentication = PLAIN_SIGN_IN }: SessionChange, atMs: number): string {
+    return userId === null ? '' : authenticationText(authentication, atMs, this.options.absoluteTimeoutMs);
+  }
+
+  private keysOf({ session, live, tombstone }: SessionKeys, { userId }: SessionChange): OwnKeys {
+    return { session, live, tombstone, user: this.users.keysFor(userId)?.user };
   }
 }
+
+type OwnKeys = Omit<scripts.CommitSessionKeys, 'lock' | 'ended'>;
+
+/** A place for a session among those of its user. */
+interface Room {
+  readonly isIndexed: boolean;
+  readonly authenticatedAtMs: number;
+  readonly evicted: readonly string[];
+}
+
+const NO_ROOM_NEEDED: Room = { isIndexed: false, authenticatedAtMs: 0, evicted: [] };
+
+const CREATE_OUTCOMES = { taken: 'exists', ended: 'ended', source: 'sourceGone' } as const;
+const MOVE_OUTCOMES = { gone: 'gone', lock: 'lockLost', taken: 'exists' } as const;
 
 function stateOf(reply: { readonly nowMs: number; readonly version: number; readonly deadline: number }): StoredState {
   return { version: reply.version, remainingMs: Math.max(0, reply.deadline - reply.nowMs) };

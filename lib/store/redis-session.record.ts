@@ -3,6 +3,12 @@ import type { StoredSession } from '../core/session-record.js';
 /** `format created seen life longest version …`, as lib/scripts/include/meta.lua writes it. */
 const META = /^(rotated )?1 (\d+) (-?\d+) (-?\d+) (\d+) (\d+)/;
 
+/** `offset method actor`, as lib/scripts/include/lineage.lua writes it. */
+const AUTH = /^(-?\d{1,16})(?: (\S+)(?: (.*))?)?$/s;
+
+/** The last moment of the calendar (ECMA-262, time values): a session with a later one is garbled. @unit milliseconds */
+const MAX_MOMENT = 8.64e15;
+
 /** What nearly every cookie consists of, each as one letter; with that the cookie of most applications takes a few bytes. */
 const COOKIE_CODES: ReadonlyMap<string, string> = new Map([
   ['"originalMaxAge":null', 'm'],
@@ -24,6 +30,9 @@ interface OwnTexts {
   cookie?: string;
   user?: string;
   about?: string;
+  auth?: string;
+  lineage?: string;
+  next?: string;
 }
 
 interface Piece {
@@ -33,12 +42,12 @@ interface Piece {
 }
 
 /**
- * A session's hash, as `HGETALL` replies: name, text, name, text … `null`: there is none, or it is of a format that this version
- * does not know.
+ * A session's hash, as `HGETALL` replies: name, text, name, text … `null`: there is none. A text: the name of the field that cannot
+ * be read, because it is garbled or of a format that this version does not know.
  *
  * @internal
  */
-export function parseStoredSession(id: string, reply: unknown, nowMs: number): StoredSession | null {
+export function parseStoredSession(id: string, reply: unknown, nowMs: number): StoredSession | string | null {
   const list = Array.isArray(reply) ? (reply as readonly string[]) : [];
   const fields = new Map<string, string>();
   const own: OwnTexts = {};
@@ -52,24 +61,61 @@ export function parseStoredSession(id: string, reply: unknown, nowMs: number): S
     else own[name as keyof OwnTexts] = text;
   }
   if (pieces) append(pieces, fields, own);
-  const meta = META.exec(own.meta ?? '');
-  if (!meta) return null;
-  const created = Number(meta[2]);
-  const seen = created + Number(meta[3]);
-  const longest = Number(meta[5]);
+  if (list.length === 0) return null;
+  const times = readMeta(own.meta ?? '');
+  if (!times) return 'meta';
+  if (own.about !== undefined && !isJsonObject(own.about)) return 'about';
+  const auth = AUTH.exec(own.auth ?? '0');
+  if (!auth) return 'auth';
+  const { created, seen, life, longest, version, isRotated } = times;
   return {
     id,
     fields,
     cookie: own.cookie === undefined ? null : cookieText(own.cookie),
     userId: own.user ?? null,
     createdAtMs: created,
-    remainingMs: Math.max(0, seen + Number(meta[4]) - nowMs),
+    remainingMs: Math.max(0, seen + life - nowMs),
     longestRemainingMs: longest === 0 ? Infinity : created + longest - nowMs,
-    version: Number(meta[6]),
+    version,
     seenAtMs: seen,
     about: own.about ?? null,
-    isRotated: meta[1] !== undefined,
+    // Without a text of its own the user authenticated when the session was created.
+    authenticatedAtMs: own.user === undefined ? null : created + Number(auth[1]),
+    method: auth[2] === undefined || auth[2] === '-' ? null : auth[2],
+    actor: auth[3] ?? null,
+    lineage: own.lineage ?? id,
+    isRotated,
+    nextId: own.next ?? null,
   };
+}
+
+interface Times {
+  readonly isRotated: boolean;
+  readonly created: number;
+  readonly seen: number;
+  readonly life: number;
+  readonly longest: number;
+  readonly version: number;
+}
+
+/** `null`: it is garbled, or its numbers are beyond the last moment of the calendar. */
+function readMeta(text: string): Times | null {
+  const meta = META.exec(text);
+  if (!meta) return null;
+  const created = Number(meta[2]);
+  const [seen, life] = [created + Number(meta[3]), Number(meta[4])];
+  const [longest, version] = [Number(meta[5]), Number(meta[6])];
+  const isPossible = Math.max(created, longest, version, Math.abs(seen), Math.abs(seen + life)) <= MAX_MOMENT;
+  return isPossible ? { isRotated: meta[1] !== undefined, created, seen, life, longest, version } : null;
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** Puts the pieces of texts behind their beginnings. */

@@ -7,6 +7,7 @@ import { RedisLocks } from './redis-locks.js';
 import { RedisRecords } from './redis-records.js';
 import type { RedisRecordsOptions } from './redis-records.js';
 import { RedisSessionReader } from './redis-session.reader.js';
+import type { UndecodableListener } from './redis-session.reader.js';
 import { RedisUserIndex } from './redis-user-index.js';
 import type { SessionRepository } from './session-repository.js';
 
@@ -14,6 +15,8 @@ import type { SessionRepository } from './session-repository.js';
 export interface RedisSessionRepositoryOptions extends RedisRecordsOptions {
   /** How many sessions one user may have, or `null`. */
   readonly userLimit: UserLimit | null;
+  /** Takes note of stored sessions that cannot be read: each counts as none. */
+  readonly onUndecodable?: UndecodableListener | undefined;
 }
 
 /**
@@ -28,9 +31,9 @@ export class RedisSessionRepository implements SessionRepository {
   readonly locks: RedisLocks;
 
   constructor(link: SessionLink, layout: RedisKeyLayout, options: RedisSessionRepositoryOptions) {
-    const reader = new RedisSessionReader(link);
+    const reader = new RedisSessionReader(link, layout, options.onUndecodable);
     const users = new RedisUserIndex(link, layout, reader, options.userLimit);
-    this.endings = new RedisEndings(link, layout, users, options.tombstoneMs);
+    this.endings = new RedisEndings(link, layout, reader, users, options.tombstoneMs);
     this.records = new RedisRecords(link, layout, reader, users, this.endings, options);
     this.directory = new RedisDirectory(link, layout, reader, users);
     this.locks = new RedisLocks(link, layout);

@@ -1,7 +1,9 @@
 import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
-import { admitSession, indexUser, listUser, unindexUser } from '../scripts/scripts.generated.js';
+import { admitSession, findEntry, indexUser, unindexUser } from '../scripts/scripts.generated.js';
 import type { ScriptLink } from '../scripts/script-arguments.js';
-import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
+import { indexPages, PAGE_COUNT } from './redis-index-pages.js';
+import type { IndexEntry } from './redis-index-pages.js';
+import type { RedisKeyLayout, SessionKeys, UserKeys } from './redis-key-layout.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
 
 /** How long a place is kept for a session that is about to be stored; longer than any operation may take. */
@@ -10,13 +12,12 @@ const RESERVATION_MS = 60_000;
 /** A change of a session that has a user. @internal */
 export type UserChange = SessionChange & { readonly userId: string };
 
-/** One entry of a user's index. */
-interface UserIndexEntry {
-  readonly id: string;
-  /** Names this very entry: entered anew it has another. */
-  readonly score: string;
-  /** A place that a login has reserved: its session need not be there yet. */
-  readonly isReserved: boolean;
+/** A place in a user's index. @internal */
+export interface Admission {
+  /** The moment that counts for a user who authenticates by this change, by the clock of the user's slot. */
+  readonly authenticatedAtMs: number;
+  /** Stored ids of sessions that have to end first; as many as {@link PAGE_COUNT}: ask again. */
+  readonly surplus: readonly string[];
 }
 
 /**
@@ -34,9 +35,9 @@ export class RedisUserIndex {
     private readonly limit: UserLimit | null,
   ) {}
 
-  /** The key that a script keeps along with the session, if it can. */
-  keyFor(userId: string | null): string | undefined {
-    return userId !== null && this.layout.isSingleSlot ? this.layout.user(userId) : undefined;
+  /** The keys that a script keeps along with the session, if it can. */
+  keysFor(userId: string | null): UserKeys | undefined {
+    return userId !== null && userId !== '' && this.layout.isSingleSlot ? this.layout.user(userId) : undefined;
   }
 
   /** Whether the index has to be prepared for a change, and may have to be completed after it. */
@@ -46,14 +47,11 @@ export class RedisUserIndex {
     return !this.layout.isSingleSlot || (isSignIn && this.limit !== null);
   }
 
-  /**
-   * Prepares the index for a session that is about to be stored with this user; `null` when they may have no more sessions,
-   * otherwise the stored ids of those that have to end first.
-   */
-  async prepare(keys: SessionKeys, { userId, idleTimeoutMs, isSignIn }: UserChange): Promise<readonly string[] | null> {
+  /** Prepares the index for a session that is about to be stored with this user; `null` when they may have no more sessions. */
+  async prepare(keys: SessionKeys, { userId, idleTimeoutMs, isSignIn }: UserChange): Promise<Admission | null> {
     if (isSignIn && this.limit) return this.admit(keys, userId, this.limit);
-    await this.enter(keys, userId, isSignIn ? RESERVATION_MS : idleTimeoutMs, isSignIn);
-    return [];
+    const authenticatedAtMs = await this.enter(keys, userId, isSignIn ? RESERVATION_MS : idleTimeoutMs, isSignIn);
+    return { authenticatedAtMs, surplus: [] };
   }
 
   /** Completes the index once a session that got its user by this change is stored. */
@@ -66,16 +64,38 @@ export class RedisUserIndex {
     if (userId !== null && !this.layout.isSingleSlot) await this.enter(keys, userId, idleTimeoutMs, false);
   }
 
+  /**
+   * Enters the successor of a session before it is stored, where no script can do both. `false`: the user was signed out everywhere
+   * since they authenticated.
+   */
+  async enterSuccessor(id: string, source: StoredSession, lifeMs: number): Promise<boolean> {
+    const { userId, authenticatedAtMs } = source;
+    if (this.layout.isSingleSlot || userId === null) return true;
+    const args = { id, lifeMs, reserved: false, name: userId, authenticatedMs: authenticatedAtMs ?? 0 };
+    return (await indexUser(this.link, this.layout.user(userId), args)).outcome === 'done';
+  }
+
   /** Takes out a session that has ended: its id never comes back. */
   async remove(id: string, userId: string): Promise<void> {
-    if (userId !== '') await unindexUser(this.link, { user: this.layout.user(userId) }, { id, score: '' });
+    if (userId !== '') await unindexUser(this.link, { user: this.layout.user(userId).user }, { id, score: '' });
+  }
+
+  /** Takes out an entry that was found outdated, unless it has been entered anew since it was read. */
+  async removeEntry(entry: IndexEntry, userId: string): Promise<void> {
+    if (!isReserved(entry)) await unindexUser(this.link, { user: this.layout.user(userId).user }, entry);
   }
 
   /** A user's live sessions, in the order of their creation; entries that are outdated go. */
   async list(userId: string): Promise<readonly StoredSession[]> {
-    const entries = await this.entries(userId);
-    const loaded = await Promise.all(entries.map((entry) => this.loadEntry(entry, userId)));
-    return loaded.filter((session) => session !== null).sort((a, b) => a.createdAtMs - b.createdAtMs);
+    const sessions = new Map<string, StoredSession>();
+    for await (const page of this.sessionPages(userId)) for (const session of page) sessions.set(session.id, session);
+    return [...sessions.values()].sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  /** Takes entries out that are outdated, until as many are found that are not as the user may have. */
+  async purge(userId: string): Promise<void> {
+    let live = 0;
+    for await (const page of this.sessionPages(userId)) if ((live += page.length) >= (this.limit?.max ?? 0)) return;
   }
 
   /** Sets right the indexes of those who are, were, or were taken for the user of a session that was written. */
@@ -93,35 +113,52 @@ export class RedisUserIndex {
     else if (user !== '') await this.enter(keys, user, idleTimeoutMs, false);
     for (const one of doubtful) {
       // By way of the entry: whose session it is may have changed again meanwhile.
-      const entry = (await this.entries(one)).find(({ id }) => id === keys.id);
-      if (entry) await this.loadEntry(entry, one);
+      const [score] = await findEntry(this.link, { user: this.layout.user(one).user }, { id: keys.id });
+      if (score !== undefined) await this.loadEntry({ id: keys.id, score }, one);
     }
   }
 
-  /** All entries of a user. */
-  private async entries(userId: string): Promise<readonly UserIndexEntry[]> {
-    const list = await listUser(this.link, { user: this.layout.user(userId) });
-    return list.flatMap((id, index) => {
-      const score = list[index + 1] ?? '';
-      return index % 2 === 0 ? [{ id, score, isReserved: !Number.isInteger(Number(score)) }] : [];
-    });
+  /** The live entries of a user, a page at a time. */
+  pages(userId: string): AsyncGenerator<readonly IndexEntry[]> {
+    return indexPages(this.link, this.layout.user(userId).user);
   }
 
-  /** The session of an entry. An entry that is outdated goes, unless it has been entered anew since it was read. */
-  private async loadEntry({ id, score, isReserved }: UserIndexEntry, userId: string): Promise<StoredSession | null> {
-    const session = await this.reader.load(this.layout.stored(id));
+  private async *sessionPages(userId: string): AsyncGenerator<readonly StoredSession[]> {
+    for await (const page of this.pages(userId)) {
+      const loaded = await Promise.all(page.map((entry) => this.loadEntry(entry, userId)));
+      yield loaded.filter((session) => session !== null);
+    }
+  }
+
+  /** The session of an entry. An entry that is outdated goes. */
+  private async loadEntry(entry: IndexEntry, userId: string): Promise<StoredSession | null> {
+    const session = await this.reader.load(this.layout.stored(entry.id));
     if (session?.userId === userId && !session.isRotated) return session;
-    if (!isReserved) await unindexUser(this.link, { user: this.layout.user(userId) }, { id, score });
+    await this.removeEntry(entry, userId);
     return null;
   }
 
-  private async enter({ id }: SessionKeys, userId: string, lifeMs: number, isReserved: boolean): Promise<void> {
-    await indexUser(this.link, { user: this.layout.user(userId) }, { id, lifeMs, reserved: isReserved });
+  private async enter({ id }: SessionKeys, userId: string, lifeMs: number, reserved: boolean): Promise<number> {
+    const args = { id, lifeMs, reserved, name: userId, authenticatedMs: 0 };
+    const reply = await indexUser(this.link, this.layout.user(userId), args);
+    return reply.outcome === 'done' ? reply.authenticated : 0;
   }
 
-  private async admit({ id }: SessionKeys, userId: string, limit: UserLimit): Promise<readonly string[] | null> {
-    const args = { id, reservationMs: RESERVATION_MS, max: limit.max, evict: limit.evict === 'oldest' };
-    const reply = await admitSession(this.link, { user: this.layout.user(userId) }, args);
-    return reply.outcome === 'done' ? reply.evicted : null;
+  private async admit({ id }: SessionKeys, userId: string, { max, evict }: UserLimit): Promise<Admission | null> {
+    const reply = await admitSession(this.link, this.layout.user(userId), {
+      id,
+      reservationMs: RESERVATION_MS,
+      name: userId,
+      max,
+      evict: evict === 'oldest',
+      page: PAGE_COUNT,
+    });
+    if (reply.outcome === 'full') return null;
+    return { authenticatedAtMs: reply.authenticated, surplus: reply.evicted };
   }
+}
+
+/** Whether an entry is a place that a login has reserved: its session need not be there yet. @internal */
+export function isReserved({ score }: IndexEntry): boolean {
+  return !Number.isInteger(Number(score));
 }

@@ -17,12 +17,14 @@ export interface SideEffects {
 }
 
 /**
- * `exists`: the id is in use; `ended`: it was a moment ago; `refused`: the user has as many sessions as he may.
+ * `exists`: the id is in use; `ended`: it was a moment ago; `refused`: the user has as many sessions as they may; `sourceGone`: the
+ * session that the user's comes from has ended, was moved, or is another user's.
  *
  * @internal
  */
 export type CreateOutcome =
-  ({ readonly outcome: 'created' } & StoredState & SideEffects) | { readonly outcome: 'exists' | 'ended' | 'refused' };
+  | ({ readonly outcome: 'created' } & StoredState & SideEffects)
+  | { readonly outcome: 'exists' | 'ended' | 'refused' | 'sourceGone' };
 
 /**
  * `gone`: there is no such session any more; `lockLost`: the exclusive lock is another's by now; `conflict`: somebody else
@@ -37,6 +39,45 @@ export type CommitOutcome =
 
 /** @internal */
 export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { readonly outcome: 'gone' };
+
+/**
+ * `gone`: the session has ended, was moved, or its user was signed out; `lockLost`: the exclusive lock is another's by now;
+ * `exists`: the successor's id is in use. Nothing is written then.
+ *
+ * @internal
+ */
+export type MoveOutcome =
+  | ({
+      readonly outcome: 'moved';
+      /** Whose session it is, or `null`. */
+      readonly userId: string | null;
+    } & StoredState)
+  | { readonly outcome: 'gone' | 'lockLost' | 'exists' };
+
+/** How a session gets a new id. @internal */
+export interface SessionMove {
+  /** The new id, made by {@link SessionRecords.successorSid}. */
+  readonly to: string;
+  /** How long the old id reads the session as it was; 0: not at all. @unit milliseconds */
+  readonly graceMs: number;
+  /** Fields that the successor keeps of what is stored. */
+  readonly keep: readonly string[] | 'all';
+  /** What else is to be stored with it. `userId` is the user as far as the caller knows: a move changes nobody's user. */
+  readonly change: SessionChange;
+}
+
+/** The session that a request's new session comes from. @internal */
+export interface SessionSource {
+  readonly sid: string;
+  /** Whose it was when the request began. */
+  readonly userId: string | null;
+}
+
+/** Which sessions a sign-out spares. @internal */
+export interface SignOutScope {
+  /** Stored id of a session that stays, whatever id it has by now. */
+  readonly except?: string | undefined;
+}
 
 /** Where the near cache stands. @public */
 export interface SessionNearCacheStatus {
@@ -82,8 +123,13 @@ export const EXPIRY_PAGE_COUNT = 200;
 export interface SessionRecords {
   /** The session, or `null` when it is unknown, expired, or ended. The signal ends the wait of a caller that has gone. */
   load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null>;
-  /** Stores a new session. */
-  create(sid: string, change: SessionChange): Promise<CreateOutcome>;
+  /**
+   * Stores a new session.
+   *
+   * @param source - the request's session that the new one comes from. When both have the same user, the new session inherits how
+   *   they authenticated and when it must end, and the source must be live.
+   */
+  create(sid: string, change: SessionChange, source?: SessionSource): Promise<CreateOutcome>;
   /** Writes the changed fields of a live session. */
   commit(sid: string, change: SessionChange): Promise<CommitOutcome>;
   /** Stores a whole session whatever was there before: express-session's `set` of a plain object. */
@@ -92,15 +138,27 @@ export interface SessionRecords {
   touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome>;
   /** Ends a session; `absent` when there was none. It cannot be committed to or created again for a while. */
   destroy(sid: string): Promise<'destroyed' | 'absent'>;
+  /** A fresh id for a session that comes from another: it lives in the same slot. */
+  successorSid(sid: string, fresh: string): string;
+  /**
+   * Gives a live session a new id. Its successor inherits whose it is, how they authenticated and when it must end. The old id is
+   * never changed, prolonged, counted or moved again.
+   */
+  move(sid: string, move: SessionMove): Promise<MoveOutcome>;
   /** Gives up an id for another one: for `graceMs` it can still be read, but neither changed nor prolonged, and it counts no more. */
   rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'>;
 }
 
 /** Ends sessions that are not those of the request that asks. @internal */
 export interface SessionEndings {
-  /** Ends a session by its stored id. */
-  destroyStored(id: string): Promise<'destroyed' | 'absent'>;
-  /** Ends every session of this installation and nothing else; resolves with how many there were. */
+  /** Ends a session by its stored id; `userId`: only if it is theirs. */
+  destroyStored(id: string, userId?: string): Promise<'destroyed' | 'absent'>;
+  /**
+   * Ends all sessions of a user from before now, page by page; none of them can be moved or be the source of another meanwhile.
+   * Resolves with the stored ids of those that it ended.
+   */
+  signOut(userId: string, scope?: SignOutScope): Promise<readonly string[]>;
+  /** Ends every session of this installation from before now, likewise, and nothing else; resolves with how many it ended. */
   clear(): Promise<number>;
 }
 

@@ -10,6 +10,7 @@ import { SessionLockLostError } from '../errors/session-lock.error.js';
 import { cookieLifeMs } from './session-draft.js';
 import type { SessionDelta, SessionDraft } from './session-draft.js';
 import type { SessionRecords, SideEffects } from './session-repository.js';
+import { userIdText } from './user-id.js';
 
 /** Settings of a store over a repository. @internal */
 export interface SessionStoreSettings {
@@ -77,6 +78,7 @@ export class SessionWriter {
         this.tell(result, change.userId);
         return;
       case 'ended':
+      case 'sourceGone':
         // Evicted by another sign-in of the same user before it was stored; or logged out by a request that was faster.
         draft.isEnded = true;
         this.lose(sid, delta.fields, 'gone');
@@ -142,8 +144,7 @@ export class SessionWriter {
   }
 
   private userOf(session: object): string | null {
-    const userId = this.settings.userId?.(session);
-    return userId === null || userId === undefined || userId === '' ? null : String(userId);
+    return userIdText(this.settings.userId?.(session));
   }
 
   private tell({ evicted, expired }: SideEffects, userId: string | null): void {

@@ -39,7 +39,18 @@ export async function clusterLink(): Promise<{ link: SessionLink; stop: () => Pr
 
 /** Repositories on one real Redis, with as many buckets as Cluster would have or with one. */
 export async function redisPlaces(bucketCount: number): Promise<RepositoryUnderTest> {
-  const { link, stop } = await redisLink();
+  return placesOver(await redisLink(), bucketCount);
+}
+
+/** Repositories in a real Cluster of three masters. */
+export async function clusterPlaces(): Promise<RepositoryUnderTest> {
+  return placesOver(await clusterLink(), 16);
+}
+
+function placesOver(
+  { link, stop }: { readonly link: SessionLink; readonly stop: () => Promise<void> },
+  bucketCount: number,
+): RepositoryUnderTest {
   return {
     open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) =>
       flat(

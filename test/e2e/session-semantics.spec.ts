@@ -136,7 +136,7 @@ class Portal {
 
   @Delete('sessions/one/:id')
   async revoke(@Param('id') id: string) {
-    return { ended: await this.sessions.revoke(id) };
+    return { ended: await this.sessions.revoke(id, { ofAnyUser: true }) };
   }
 
   @Delete('others/:user')

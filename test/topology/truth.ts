@@ -56,7 +56,8 @@ export function sidOf(cookie: string): string {
 
 function ourFields(hash: Record<string, string>): SessionTruth | null {
   const stored = parseStoredSession('', Object.entries(hash).flat(), 0);
-  return stored && Object.fromEntries([...stored.fields].map(([name, json]) => [name, JSON.parse(json) as unknown]));
+  if (stored === null || typeof stored === 'string') return null;
+  return Object.fromEntries([...stored.fields].map(([name, json]) => [name, JSON.parse(json) as unknown]));
 }
 
 function peerFields(json: string | null): SessionTruth | null {

@@ -13,6 +13,7 @@ const COMMIT = {
   user: 'u',
   owner: '',
   about: '',
+  auth: '',
   small: true,
   keepsUser: false,
   set: new Map([
@@ -49,7 +50,7 @@ describe('the function of a script', () => {
     });
     expect(link.sent[0]).toMatchObject({
       keys: ['s', 'l', 't', 'k'],
-      args: [...['t', 'i', '1000', '60000', '', 'u', '', '', '1', '0', '2', '1'], 'd:a', '1', 'd:b', '2', 'd:c'],
+      args: [...['t', 'i', '1000', '60000', '', 'u', '', '', '', '1', '0', '2', '1'], 'd:a', '1', 'd:b', '2', 'd:c'],
     });
   });
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { MemorySessionRepository } from '../../lib/store/memory-session.repository.js';
 import { SessionLocks } from '../../lib/store/session-locks.js';
 
-const places = () => new MemorySessionRepository({ absoluteTimeoutMs: null, tombstoneMs: 60_000, userLimit: null });
+const places = () =>
+  new MemorySessionRepository({ absoluteTimeoutMs: null, tombstoneMs: 60_000, userLimit: null }).locks;
 
 describe('exclusive locks of sessions', () => {
   it('are had one after the other, in the order of asking, also by two processes', async () => {

@@ -26,6 +26,15 @@ local function index_user(user_key, id, deadline, now)
   end
 end
 
+--- The error of a key that another program has overwritten, or nil. Asked before a script writes anything.
+local function refuse_wrong_type(key, kind)
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= kind then
+    return redis.error_reply('WRONGTYPE a key of the sessions holds a ' .. found .. ' instead of a ' .. kind)
+  end
+  return nil
+end
+
 --- Sets the one deadline everywhere it is kept.
 local function set_deadline(session_key, live_key, id, deadline, user)
   redis.call('PEXPIREAT', session_key, string.format('%.0f', deadline))

@@ -6,6 +6,8 @@ local FORMAT = 1
 --- Enough for every change that can be unanswered at the same time; older ones can not be replayed any more.
 local MAX_TOKENS = 16
 local TOKEN_LIFE_MS = 60000
+--- The last moment of JavaScript's calendar, in epoch milliseconds: a session with a larger number cannot be read.
+local MAX_NUMBER = 8.64e15
 
 local function parse_meta(text)
   local created, seen, life, longest, version, tokens =
@@ -13,23 +15,27 @@ local function parse_meta(text)
   if not created then
     return nil
   end
-  created, longest = tonumber(created), tonumber(longest)
+  created, longest, version = tonumber(created), tonumber(longest), tonumber(version)
   seen = created + tonumber(seen)
+  local deadline = seen + tonumber(life)
+  if math.max(created, longest, version, math.abs(seen), math.abs(deadline)) > MAX_NUMBER then
+    return nil
+  end
   return {
     created = created,
     seen = seen,
-    deadline = seen + tonumber(life),
+    deadline = deadline,
     absolute = longest > 0 and created + longest or 0,
-    version = tonumber(version),
+    version = version,
     tokens = tokens,
   }
 end
 
---- What a session is, nil for one that is gone, rotated or of another format; and whose it is.
+--- What a session is, nil for one that is gone, rotated, or cannot be read: of another type or format; and whose it is.
 local function read_meta(key)
   -- The tokens are as many as four pieces can hold.
-  local stored = redis.call('HMGET', key, 'user', 'meta', '1meta', '2meta', '3meta')
-  if not stored[2] then
+  local stored = redis.pcall('HMGET', key, 'user', 'meta', '1meta', '2meta', '3meta')
+  if stored.err or not stored[2] then
     return nil, ''
   end
   local meta = parse_meta(stored[2] .. (stored[3] or '') .. (stored[4] or '') .. (stored[5] or ''))
