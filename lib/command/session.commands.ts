@@ -1,6 +1,4 @@
-import { SESSION_REPOSITORY } from '../core/session.tokens.js';
 import { SessionService, type SessionSummary } from '../session.service.js';
-import type { SessionRepository } from '../store/session-repository.js';
 import { EXIT_CODE, UsageError, type ExitCode } from './exit-code.js';
 import { readInstallation, withSessions, type InstallationOptions } from './installation.js';
 import { isTyped, writeJson, writeLine, writeTable, type CommandTerminal } from './terminal.js';
@@ -71,7 +69,7 @@ export async function signOut(options: SignOutCommandOptions, terminal: CommandT
   }
   const ended = await withSessions(installation, (app) =>
     options.all
-      ? app.get<SessionRepository>(SESSION_REPOSITORY).endings.clear()
+      ? app.get(SessionService).signOutAll()
       : app.get(SessionService).signOutEverywhere(requireUser(options)),
   );
   if (options.json) writeJson(terminal, { application, ended });

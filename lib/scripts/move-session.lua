@@ -19,7 +19,9 @@
 -- @arg   user         text  whose session it must be, empty: nobody's
 -- @arg   owner        text  who must hold the lock, empty: nobody
 -- @arg   cookie       text  the cookie's attributes, empty: unchanged, `-`: none any more
+-- @arg   about        text  where its user comes from, empty: unchanged
 -- @arg   auth         text  how its user has authenticated right now, as `lineage` reads it, empty: not
+-- @arg   version      count the version that it must have, 0: whichever
 -- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
 -- @arg   keepsAll     flag  1: the successor keeps all fields, 0: those in `keep`
 -- @arg   keepCount    count number of fields to keep
@@ -30,6 +32,7 @@
 -- @reply [1, now, version:count, deadline:ms]  moved, or moved before by the same token
 -- @reply [0, now, gone]       it has ended, was moved, or its user was signed out
 -- @reply [0, now, lock]       the lock is another's by now
+-- @reply [0, now, changed]    it has another version by now
 -- @reply [0, now, taken]      the successor's id is in use
 -- @reply [0, now, user, whose:text]  it is somebody else's by now
 --- @include clock
@@ -66,6 +69,9 @@ end
 if user ~= ARGV[8] then
   return { 0, now, 'user', user }
 end
+if ARGV[13] ~= '0' and meta.version ~= tonumber(ARGV[13]) then
+  return { 0, now, 'changed' }
+end
 if redis.call('EXISTS', KEYS[4]) == 1 then
   return { 0, now, 'taken' }
 end
@@ -75,10 +81,10 @@ if redis.call('EXISTS', KEYS[5]) == 1 or is_signed_out(KEYS[6], user, meta, auth
   return { 0, now, 'gone' }
 end
 
-local first_set = 16 + tonumber(ARGV[14])
-local first_removed = first_set + 2 * tonumber(ARGV[15])
-local keeps_all, kept, replaced = ARGV[13] == '1', { about = true, user = true }, {}
-for i = 16, first_set - 1 do
+local first_set = 18 + tonumber(ARGV[16])
+local first_removed = first_set + 2 * tonumber(ARGV[17])
+local is_small, keeps_all, kept, replaced = ARGV[14] == '1', ARGV[15] == '1', { user = true }, {}
+for i = 18, first_set - 1 do
   kept[ARGV[i]] = true
 end
 for i = first_set, first_removed - 1, 2 do
@@ -87,7 +93,7 @@ end
 for i = first_removed, #ARGV do
   replaced[ARGV[i]] = true
 end
-kept.cookie = ARGV[10] == ''
+kept.cookie, kept.about = ARGV[10] == '', ARGV[11] == ''
 local stored, list, lineage = redis.call('HGETALL', KEYS[1]), {}, id
 for i = 1, #stored, 2 do
   local name = string.match(stored[i], '^%d*(.*)$')
@@ -100,8 +106,8 @@ for i = 1, #stored, 2 do
   end
 end
 local old_meta = redis.call('HGET', KEYS[1], 'meta')
-if ARGV[11] ~= '' and user ~= '' then
-  auth = read_authentication(ARGV[11], meta, authenticate(KEYS[6], user, now))
+if ARGV[12] ~= '' and user ~= '' then
+  auth = read_authentication(ARGV[12], meta, authenticate(KEYS[6], user, now))
 end
 meta.version = meta.version + 1
 meta.seen = now
@@ -113,9 +119,12 @@ if auth ~= '' then
   add_text(list, 'auth', auth, false)
 end
 if ARGV[10] ~= '' and ARGV[10] ~= '-' then
-  add_text(list, 'cookie', ARGV[10], ARGV[12] == '1')
+  add_text(list, 'cookie', ARGV[10], is_small)
 end
-add_texts(list, ARGV, first_set, first_removed - 1, ARGV[12] == '1')
+if ARGV[11] ~= '' then
+  add_text(list, 'about', ARGV[11], is_small)
+end
+add_texts(list, ARGV, first_set, first_removed - 1, is_small)
 call_in_chunks('HSET', KEYS[4], list, 1, #list)
 set_deadline(KEYS[4], KEYS[2], next_id, meta.deadline, user)
 if user_key then

@@ -5,12 +5,15 @@ import type { FieldKeyRing, FieldKeys } from './field-key-ring.js';
 import type {
   CommitOutcome,
   CreateOutcome,
+  MoveOutcome,
   SessionCache,
   SessionDirectory,
   SessionEndings,
   SessionLockPlace,
+  SessionMove,
   SessionRecords,
   SessionRepository,
+  SessionSource,
   StoredState,
   TouchOutcome,
 } from './session-repository.js';
@@ -20,6 +23,8 @@ const COOKIE = 'cookie';
 const ABOUT = 'about';
 /** In place of a text that cannot be opened. It is not JSON, so the session counts as undecodable. */
 const FORGED = '';
+/** How often a move begins anew because another request has changed the session meanwhile. */
+const MAX_MOVE_TRIES = 5;
 
 /** Settings of an encrypted repository. @internal */
 export interface EncryptedRepositoryOptions {
@@ -62,8 +67,8 @@ class EncryptedRecords implements SessionRecords {
     return stored && this.seals.open(stored);
   }
 
-  async create(sid: string, change: SessionChange): Promise<CreateOutcome> {
-    return this.place.create(sid, await this.seals.seal(idOf(sid), change));
+  async create(sid: string, change: SessionChange, source?: SessionSource): Promise<CreateOutcome> {
+    return this.place.create(sid, await this.seals.seal(idOf(sid), change), source);
   }
 
   async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
@@ -84,6 +89,24 @@ class EncryptedRecords implements SessionRecords {
 
   destroy(sid: string): Promise<'destroyed' | 'absent'> {
     return this.place.destroy(sid);
+  }
+
+  successorSid(sid: string, fresh: string): string {
+    return this.place.successorSid(sid, fresh);
+  }
+
+  /** A text opens under its own session's id alone: the successor gets what it keeps sealed anew. */
+  async move(sid: string, move: SessionMove): Promise<MoveOutcome> {
+    for (let tries = 0; tries < MAX_MOVE_TRIES; tries++) {
+      const stored = await this.load(sid);
+      if (!stored || stored.isRotated || isForged(stored)) return { outcome: 'gone' };
+      const change = await this.seals.seal(idOf(move.to), carriedOver(stored, move));
+      const { version = stored.version } = move;
+      const result = await this.place.move(sid, { ...move, keep: [], change, version });
+      // What has been sealed is what the session was: another request has changed it meanwhile.
+      if (result.outcome !== 'changed' || move.version !== undefined) return result;
+    }
+    return { outcome: 'changed' };
   }
 
   rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
@@ -179,6 +202,22 @@ class SessionSeals {
   private cipherOf(id: string, keys: FieldKeys): SessionCipher {
     return new SessionCipher(keys, `${this.options.application}\0${id}`);
   }
+}
+
+/** The change of a move, with all that the successor keeps of what is stored. */
+function carriedOver({ fields, cookie, about }: StoredSession, { keep, change }: SessionMove): SessionChange {
+  const kept = [...fields].filter(([name]) => (keep === 'all' || keep.includes(name)) && !change.remove.includes(name));
+  return {
+    ...change,
+    set: new Map([...kept, ...change.set]),
+    cookie: change.cookie === undefined ? (cookie ?? undefined) : change.cookie,
+    about: change.about ?? about ?? undefined,
+  };
+}
+
+/** Whether a text of it could not be opened. */
+function isForged({ fields, cookie }: StoredSession): boolean {
+  return cookie === FORGED || [...fields.values()].includes(FORGED);
 }
 
 /** What the fields of a change must hold now, as the first key seals it. */

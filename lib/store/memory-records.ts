@@ -51,12 +51,13 @@ export class MemoryRecords implements SessionRecords {
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
     const nowMs = this.sessions.clock.nowMs();
     const session = this.sessions.blank(id, this.options.absoluteTimeoutMs, nowMs);
-    const state = this.write(id, session, change, nowMs);
+    this.write(id, session, change, nowMs);
     if (from) {
       const { latestMs, authenticatedAtMs, method, actor } = from;
       Object.assign(session, { latestMs, authenticatedAtMs, method, actor });
       session.deadlineMs = Math.min(session.deadlineMs, latestMs);
     }
+    const state = stateOf(session, nowMs);
     return Promise.resolve({ outcome: 'created', ...state, evicted, expired: this.sessions.takeExpired() });
   }
 
@@ -107,12 +108,13 @@ export class MemoryRecords implements SessionRecords {
     return fresh;
   }
 
-  move(sid: string, { to, graceMs, keep, change }: SessionMove): Promise<MoveOutcome> {
+  move(sid: string, { to, graceMs, keep, change, version }: SessionMove): Promise<MoveOutcome> {
     const [id, nextId] = [idOf(sid), idOf(to)];
     const session = this.sessions.own(id);
     if (!session || this.sessions.isBuried(nextId) || this.sessions.isSignedOut(session))
       return Promise.resolve({ outcome: 'gone' });
     if (!this.holdsLock(id, change)) return Promise.resolve({ outcome: 'lockLost' });
+    if (version !== undefined && version !== session.version) return Promise.resolve({ outcome: 'changed' });
     if (this.sessions.live(nextId)) return Promise.resolve({ outcome: 'exists' });
     const { userId } = session;
     const kept = [...session.fields].filter(([name]) => keep === 'all' || keep.includes(name));

@@ -202,7 +202,7 @@ export class RedisRecords implements SessionRecords {
   private runMove(
     keys: SessionKeys,
     next: SessionKeys,
-    { graceMs, keep, change }: SessionMove,
+    { graceMs, keep, change, version }: SessionMove,
     userId: string | null,
   ): Promise<scripts.MoveSessionReply> {
     const { session, live, tombstone, ended, lock } = keys;
@@ -220,7 +220,9 @@ export class RedisRecords implements SessionRecords {
       user: userId ?? '',
       owner: change.owner ?? '',
       cookie: change.cookie === null ? '-' : cookieCode(change.cookie ?? ''),
+      about: change.about ?? '',
       auth: change.authentication ? this.signInOf({ ...change, userId }, 0) : '',
+      version: version ?? 0,
       small: isSmall(change),
       keepsAll: keep === 'all',
       keep: keep === 'all' ? [] : keep,
@@ -285,7 +287,7 @@ interface Room {
 const NO_ROOM_NEEDED: Room = { isIndexed: false, authenticatedAtMs: 0, evicted: [] };
 
 const CREATE_OUTCOMES = { taken: 'exists', ended: 'ended', source: 'sourceGone' } as const;
-const MOVE_OUTCOMES = { gone: 'gone', lock: 'lockLost', taken: 'exists' } as const;
+const MOVE_OUTCOMES = { gone: 'gone', lock: 'lockLost', taken: 'exists', changed: 'changed' } as const;
 
 function stateOf(reply: { readonly nowMs: number; readonly version: number; readonly deadline: number }): StoredState {
   return { version: reply.version, remainingMs: Math.max(0, reply.deadline - reply.nowMs) };

@@ -42,7 +42,7 @@ export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { r
 
 /**
  * `gone`: the session has ended, was moved, or its user was signed out; `lockLost`: the exclusive lock is another's by now;
- * `exists`: the successor's id is in use. Nothing is written then.
+ * `exists`: the successor's id is in use; `changed`: it has another version than the one that was named. Nothing is written then.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ export type MoveOutcome =
       /** Whose session it is, or `null`. */
       readonly userId: string | null;
     } & StoredState)
-  | { readonly outcome: 'gone' | 'lockLost' | 'exists' };
+  | { readonly outcome: 'gone' | 'lockLost' | 'exists' | 'changed' };
 
 /** How a session gets a new id. @internal */
 export interface SessionMove {
@@ -64,6 +64,8 @@ export interface SessionMove {
   readonly keep: readonly string[] | 'all';
   /** What else is to be stored with it. `userId` is the user as far as the caller knows: a move changes nobody's user. */
   readonly change: SessionChange;
+  /** The version that the session must have; without it whichever. */
+  readonly version?: number | undefined;
 }
 
 /** The session that a request's new session comes from. @internal */

@@ -90,6 +90,36 @@ export function describeSessionLineage(name: string, start: () => Promise<Reposi
       expect(await listed('u')).toEqual([]);
     });
 
+    it('loses no change that another request stores while the session moves', async () => {
+      open();
+      for (let round = 0; round < 10; round++) {
+        const sid = await signedIn('u', { a: 'x'.repeat(200) });
+        const commits = Array.from({ length: 6 }, (_, i) =>
+          own.commit(sid, change({ set: { [`n${i}`]: i }, userId: 'u', keepsUser: true })),
+        );
+        const moving = move(sid);
+        const done = await Promise.all(commits);
+        const { to, result } = await moving;
+        expect(result).toMatchObject({ outcome: 'moved' });
+        const kept = await own.load(to);
+        done.forEach(({ outcome }, i) => {
+          expect(kept?.fields.get(`n${i}`)).toBe(outcome === 'committed' ? String(i) : undefined);
+        });
+        expect(kept?.fields.get('a')).toBe(JSON.stringify('x'.repeat(200)));
+      }
+    });
+
+    it('moves a session of the version that was named and of no other', async () => {
+      open();
+      const sid = await signedIn('u', { a: 1 });
+      await own.commit(sid, change({ set: { a: 2 }, userId: 'u', keepsUser: true }));
+      expect((await move(sid, { version: 1 })).result).toEqual({ outcome: 'changed' });
+      expect(await listed('u')).toEqual([(await own.load(sid))?.id]);
+      const { to, result } = await move(sid, { version: 2 }, { about: '{"agent":"y"}' });
+      expect(result).toMatchObject({ outcome: 'moved', version: 3 });
+      expect(await own.load(to)).toMatchObject({ about: '{"agent":"y"}' });
+    });
+
     it('moves a session once: of ten parallel moves one wins, and the others are no source of anything', async () => {
       open();
       const sid = await signedIn('u', { a: 1 });

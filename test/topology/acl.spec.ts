@@ -119,7 +119,7 @@ class Portal {
   @Post('everywhere')
   async everywhere() {
     const [first] = await this.sessions.list('ada');
-    if (first) await this.sessions.revoke(first.id);
+    if (first) await this.sessions.revoke(first.id, { userId: 'ada' });
     return { ended: await this.sessions.signOutEverywhere('ada') };
   }
 
