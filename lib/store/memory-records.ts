@@ -47,7 +47,7 @@ export class MemoryRecords implements SessionRecords {
     const isSourced = source && source.userId !== null && source.userId === change.userId;
     const from = isSourced ? this.sessions.own(idOf(source.sid)) : undefined;
     if (isSourced && !(from && this.isSourceOf(change, from))) return Promise.resolve({ outcome: 'sourceGone' });
-    const evicted = this.makeRoom(change);
+    const evicted = this.makeRoom(id, change);
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
     const nowMs = this.sessions.clock.nowMs();
     const session = this.sessions.blank(id, this.options.absoluteTimeoutMs, nowMs);
@@ -71,7 +71,7 @@ export class MemoryRecords implements SessionRecords {
       (name) => expected && expected.get(name) !== session.fields.get(name),
     );
     if (fields.length > 0) return Promise.resolve({ outcome: 'conflict', fields });
-    const evicted = this.makeRoom(change);
+    const evicted = this.makeRoom(id, change);
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
     return Promise.resolve({ outcome: 'committed', ...this.write(id, session, change), evicted, expired: [] });
   }
@@ -168,10 +168,12 @@ export class MemoryRecords implements SessionRecords {
     }
   }
 
-  private makeRoom({ userId, isSignIn }: SessionChange): readonly string[] | null {
+  private makeRoom(own: string, { userId, isSignIn }: SessionChange): readonly string[] | null {
     const { userLimit } = this.options;
     if (!userLimit || !isSignIn || userId === null) return [];
-    const sessions = this.sessions.ofUser(userId).sort(([, a], [, b]) => a.deadlineMs - b.deadlineMs);
+    // A session that is the user's already makes no room for itself.
+    const others = this.sessions.ofUser(userId).filter(([id]) => id !== own);
+    const sessions = others.sort(([, a], [, b]) => a.deadlineMs - b.deadlineMs);
     const surplus = sessions.slice(0, Math.max(0, sessions.length + 1 - userLimit.max)).map(([id]) => id);
     if (surplus.length > 0 && userLimit.evict === 'reject') return null;
     for (const id of surplus) this.sessions.bury(id);
