@@ -10,6 +10,9 @@ export function logLinkEvents(link: SessionLink, logger: Pick<LoggerService, 'lo
   link.on('lost', ({ primary, reason }) => {
     logger.warn(`Redis primary ${primary} was lost (${reason}); sessions wait for its successor`);
   });
+  link.on('unavailable', ({ cause, forMs }) => {
+    logger.warn(`Redis has had no usable primary for ${Math.round(forMs / 1000)} s: ${cause}`);
+  });
   link.on('failover', ({ from, to, noticedMs, durationMs, held, replayed }) => {
     logger.warn(
       `Redis failover from ${from ?? 'nowhere'} to ${to}: noticed after ${noticedMs.toFixed(0)} ms, ` +

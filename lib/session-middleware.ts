@@ -12,7 +12,7 @@ import type { SessionMiddlewareOptions } from './options/session.options.js';
 import { createSessionLink } from './redis/link/redis-link.factory.js';
 import { logLinkEvents } from './session-link.logger.js';
 import { SessionLocks } from './store/session-locks.js';
-import { createMemoryRepository, createRedisRepository } from './store/session-repository.factory.js';
+import { createMemoryRepository, createRedisProbe, createRedisRepository } from './store/session-repository.factory.js';
 import type { SessionRepository } from './store/session-repository.js';
 import { SessionStore } from './store/session-store.js';
 
@@ -80,7 +80,7 @@ export function openSessionLink(
   observers?: SessionObservers,
 ): SessionLink | null {
   if (!redis) return null;
-  const link = createSessionLink(redis, observers);
+  const link = createSessionLink(redis, createRedisProbe({ application, redis }), observers);
   logLinkEvents(link, new Logger(`Session ${application}`));
   return link;
 }

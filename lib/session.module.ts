@@ -1,4 +1,10 @@
-import type { DynamicModule, MiddlewareConsumer, NestModule, OnApplicationShutdown } from '@nestjs/common';
+import type {
+  DynamicModule,
+  MiddlewareConsumer,
+  NestModule,
+  OnApplicationShutdown,
+  OnModuleInit,
+} from '@nestjs/common';
 import { Inject, Module, RequestMethod } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
@@ -13,6 +19,7 @@ import {
   SESSION_STORE,
 } from './core/session.tokens.js';
 import { SessionContext } from './http/session-context.js';
+import type { SessionLink } from './core/session-link.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
 import type { SessionModuleOptions } from './options/session.options.js';
@@ -40,11 +47,12 @@ export interface SessionModuleRegistration {
  * @public
  */
 @Module({})
-export class SessionModule implements NestModule, OnApplicationShutdown {
+export class SessionModule implements NestModule, OnModuleInit, OnApplicationShutdown {
   /** @internal */
   constructor(
     @Inject(SESSION_OPTIONS) private readonly options: ResolvedSessionOptions,
     @Inject(SESSION_MIDDLEWARE) private readonly middleware: SessionMiddleware,
+    @Inject(SESSION_LINK) private readonly link: SessionLink | null,
     @Inject(SESSION_REDIS) private readonly redis: Redis | Cluster | null,
   ) {}
 
@@ -106,6 +114,18 @@ export class SessionModule implements NestModule, OnApplicationShutdown {
     (exclude.length > 0 ? proxy.exclude(...exclude) : proxy).forRoutes(
       ...(forRoutes.length > 0 ? forRoutes : [EVERY_ROUTE]),
     );
+  }
+
+  /** With `failFast` the start waits until sessions can be stored, or fails. Called by Nest. */
+  async onModuleInit(): Promise<void> {
+    if (!this.options.failFast || !this.link) return;
+    try {
+      await this.link.ready();
+    } catch (error) {
+      // A start that failed is not ended by Nest: what is open would keep the process alive.
+      await this.onApplicationShutdown();
+      throw error;
+    }
   }
 
   /** Lets saves under way finish, then closes the connections this module opened; never those it was given. Called by Nest. */

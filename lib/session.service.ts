@@ -219,6 +219,17 @@ export class SessionService {
   }
 
   /**
+   * Resolves once sessions can be stored: a primary is found, and has taken a change as durable as configured. At once when
+   * sessions live in this process or in the application's own `store`. See the option `failFast` for a start that fails.
+   *
+   * @throws SessionUnavailableError when that is not so within `operationTimeoutMs`, or when the server refuses it; `cause` says
+   *   what was tried and what each said.
+   */
+  async ready(): Promise<void> {
+    await this.link?.ready();
+  }
+
+  /**
    * Where the connection to Redis stands: the primary in use, what waits, the last failover. Answers at once, asks nobody.
    * `null` when sessions live in this process or in the application's own `store`.
    */
@@ -235,7 +246,7 @@ export class SessionService {
    * Subscribes to an event of the connection to Redis, for logs and metrics of the application's own; returns the way to
    * unsubscribe. Nothing ever happens when sessions live in this process or in the application's own `store`.
    *
-   * @param event - `ready`, `lost`, `failover`, `degraded`, `recovered`, `nearCacheOff` or `groupUnknown`
+   * @param event - `ready`, `lost`, `unavailable`, `failover`, `degraded`, `recovered`, `nearCacheOff` or `groupUnknown`
    * @param listener - gets the event's payload; must not throw
    */
   onLink<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {

@@ -27,6 +27,11 @@ export interface SessionLinkEvents {
   readonly ready: { readonly primary: string; readonly restarted: boolean };
   /** The primary in use was lost; operations wait. */
   readonly lost: { readonly primary: string; readonly reason: string };
+  /**
+   * No primary has been usable for `forMs`: after two seconds, again after half a minute, then every five minutes. `cause` names
+   * what was tried and what each said.
+   */
+  readonly unavailable: { readonly cause: string; readonly forMs: number };
   /** Another node is the primary now. */
   readonly failover: FailoverReport;
   /** Changes are acknowledged although a replica that could be promoted lacks them. */

@@ -54,6 +54,8 @@ export interface SessionLinkStatus {
   readonly totals: SessionLinkTotals;
   /** What the last failover looked like from here, or `null`. */
   readonly lastFailover: FailoverReport | null;
+  /** Why no primary is usable now: what was tried and what each said, with addresses; `null` when one is, or nobody knows yet. */
+  readonly trouble: string | null;
 }
 
 /** What the Sentinels say to a health check. @public */
@@ -80,6 +82,8 @@ export interface SessionLinkInspection {
   readonly replicas: readonly { readonly address: string; readonly lagBytes: number; readonly online: boolean }[];
   /** Sentinel's side, or `null` when no Sentinel is in use. */
   readonly sentinels: SessionSentinelInspection | null;
+  /** Why the primary takes no change now, `MISCONF`, `OOM`, `NOPERM evalsha` …; `null` when it does. */
+  readonly refusal: string | null;
   /** `used_memory` in bytes, or `null`. */
   readonly usedMemoryBytes: number | null;
   /** `maxmemory` in bytes, or `null` when unlimited or unknown. */
@@ -101,6 +105,12 @@ export interface SessionLink {
    * @throws the server's own error for a reply that no retry mends (`OOM`, `NOPERM`, `WRONGTYPE`, a script's error).
    */
   execute(command: LinkCommand, options?: LinkCommandOptions): Promise<unknown>;
+  /**
+   * Resolves once a change on a key of the application is as durable as configured.
+   *
+   * @throws SessionUnavailableError when that is not so by the operation's deadline, or when the server refuses it.
+   */
+  ready(): Promise<void>;
   /** The primary's clock as known here: epoch milliseconds. */
   nowMs(): number;
   /** Where the link stands; answers at once, asks nobody. */

@@ -2,7 +2,7 @@ import { HttpStatus } from '@nestjs/common';
 import { SessionHttpError } from './session-http.error.js';
 
 /** Why the sessions could not be reached. @public */
-export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'closed' | 'keys';
+export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'closed' | 'keys' | 'refused';
 
 /**
  * No usable primary answered by the operation's deadline, or too much is waiting already. What was asked for has not been
@@ -14,7 +14,11 @@ export class SessionUnavailableError extends SessionHttpError {
   override readonly code = 'SESSION_STORE_UNAVAILABLE';
 
   constructor(
-    /** `deadline`: nobody answered in time; `overload`: too many wait; `aborted`: the caller has gone; `closed`: shutting down; `keys`: the keys that decrypt the sessions cannot be fetched. */
+    /**
+     * `deadline`: nobody answered in time; `overload`: too many wait; `aborted`: the caller has gone; `closed`: shutting down, or
+     * the application's own client is closed; `refused`: the server takes no sessions (`SessionService.ready()` alone);
+     * `keys`: the keys that decrypt the sessions cannot be fetched.
+     */
     readonly reason: SessionUnavailableReason,
     message: string,
     options?: ErrorOptions,

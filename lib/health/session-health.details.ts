@@ -3,10 +3,10 @@ import type { SessionNearCacheStatus } from '../store/session-repository.js';
 import type { SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
 
 /**
- * What a health check tells besides `status`.
+ * What a health check tells besides `status`: without the option `details` only `mode`, `state`, `degraded` and `reasons`, and
+ * `liveSessions` where that was asked for.
  *
- * @remarks Holds addresses of nodes, but no password, user name or session id, and no text that a server or a foreign store
- *   wrote. Fields that nobody could tell are `null`; those that make no sense where the sessions live are absent.
+ * @remarks Holds addresses of nodes, but no password or session id. Fields that nobody could tell are `null`; those that make no sense where the sessions live are absent.
  * @public
  */
 export interface SessionHealthDetails {
@@ -20,6 +20,8 @@ export interface SessionHealthDetails {
   readonly liveSessions?: number | null;
   /** Where the application's link to Redis stands. */
   readonly state?: SessionLinkStatus['state'];
+  /** Why no primary is usable: what was tried and what each said; `null` when one is. */
+  readonly trouble?: string | null;
   /** `host:port` of the primary in use. */
   readonly primary?: string | null;
   /** What the node in use says it is: `master`, `slave`. */
@@ -44,4 +46,15 @@ export interface SessionHealthDetails {
 export interface SessionHealthVerdict {
   readonly condition: 'up' | 'degraded' | 'down';
   readonly details: SessionHealthDetails;
+}
+
+/** What anybody may be shown: no address, no count but the one that was asked for. @internal */
+export function briefOf({ mode, degraded, reasons, state, liveSessions }: SessionHealthDetails): SessionHealthDetails {
+  return {
+    mode,
+    degraded,
+    reasons,
+    ...(state === undefined ? {} : { state }),
+    ...(liveSessions === undefined ? {} : { liveSessions }),
+  };
 }

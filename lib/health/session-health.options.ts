@@ -27,11 +27,18 @@ export interface SessionHealthOptions {
    */
   readonly minReplicasCount?: number | undefined;
   /**
+   * Whether to tell all that is known: addresses of nodes, counts, memory, the last failover, and why no primary is usable. For
+   * a route that only operators can ask; without it the check tells its status, `mode`, `state` and `reasons`.
+   *
+   * @defaultValue false
+   */
+  readonly details?: boolean | undefined;
+  /**
    * Whether to say how many sessions live.
    *
    * @remarks Our own store counts exactly and without a scan. A foreign store's `length` may scan its whole database, which
    *   is no thing to do every few seconds: hence it is asked only on demand.
-   * @defaultValue true; false with a foreign store
+   * @defaultValue true with `details`; false without, and with a foreign store
    */
   readonly countSessions?: boolean | undefined;
 }
@@ -43,6 +50,7 @@ export interface ResolvedSessionHealthOptions {
   readonly timeoutMs: number;
   readonly memoryThreshold: number;
   readonly minReplicasCount: number | undefined;
+  readonly details: boolean;
   readonly countSessions: boolean | undefined;
 }
 
@@ -57,7 +65,8 @@ export function resolveSessionHealthOptions(options: SessionHealthOptions): Reso
     timeoutMs: options.timeoutMs ?? DEFAULTS.timeoutMs,
     memoryThreshold: options.memoryThreshold ?? DEFAULTS.memoryThreshold,
     minReplicasCount: options.minReplicasCount,
-    countSessions: options.countSessions,
+    details: options.details ?? false,
+    countSessions: options.countSessions ?? (options.details === true ? undefined : false),
   };
   const faults: SessionConfigurationFault[] = [];
   if (!isWithin(resolved.timeoutMs, 1, 60_000)) {

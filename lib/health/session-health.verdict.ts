@@ -13,12 +13,11 @@ export function judgeLink(
   liveSessions: number | undefined,
   options: ResolvedSessionHealthOptions,
 ): SessionHealthVerdict {
-  const isPrimary = inspection.role === null || inspection.role === 'master';
-  const reasons = isPrimary
-    ? impairments(status, inspection, options)
-    : [`The node in use is no primary but a ${inspection.role}: it takes no changes.`];
+  const faults = faultsOf(inspection);
+  const isDown = faults.length > 0;
+  const reasons = isDown ? faults : impairments(status, inspection, options);
   const details = {
-    ...describe(status, reasons, isPrimary && reasons.length > 0),
+    ...describe(status, reasons, !isDown && reasons.length > 0),
     role: inspection.role,
     roundTripMs: Math.round(inspection.roundTripMs * 100) / 100,
     // Who may not ask for the role is told of no replicas either.
@@ -27,7 +26,7 @@ export function judgeLink(
     memory: { usedBytes: inspection.usedMemoryBytes, maxBytes: inspection.maxMemoryBytes },
     ...(liveSessions === undefined ? {} : { liveSessions }),
   };
-  return { condition: isPrimary ? (details.degraded ? 'degraded' : 'up') : 'down', details };
+  return { condition: isDown ? 'down' : details.degraded ? 'degraded' : 'up', details };
 }
 
 /** Judges a link that did not answer or refused. @internal */
@@ -52,10 +51,17 @@ function describe(status: SessionLinkStatus, reasons: readonly string[], degrade
     degraded,
     reasons,
     state: status.state,
+    trouble: status.trouble,
     primary: status.primary,
     waiting: status.waiting,
     lastFailover: status.lastFailover,
   };
+}
+
+/** Why sessions cannot be stored, although a node answers. */
+function faultsOf({ role, refusal }: SessionLinkInspection): string[] {
+  if (role !== null && role !== 'master') return [`The node in use is no primary but a ${role}: it takes no changes.`];
+  return refusal === null ? [] : [`The primary refuses changes (${refusal}).`];
 }
 
 function impairments(
@@ -103,10 +109,15 @@ function explain(error: unknown, timeoutMs: number): string {
   if (isSessionError(error)) {
     return 'reason' in error && error.reason === 'closed'
       ? `The link to the sessions is closed: the application shuts down (${error.code}).`
-      : `No usable primary answered within ${timeoutMs} ms (${error.code}).`;
+      : `No usable primary answered within ${timeoutMs} ms (${replyCode(error.cause) ?? error.code}).`;
   }
-  const code = error instanceof Error ? /^[A-Z][A-Z0-9_]{2,}(?= |$)/.exec(error.message)?.[0] : undefined;
+  const code = replyCode(error);
   return code === undefined
     ? 'The check failed; the cause is in the debug log.'
     : `The server refused the check (${code}).`;
+}
+
+/** The code that a server's error reply begins with. */
+function replyCode(error: unknown): string | undefined {
+  return error instanceof Error ? /^[A-Z][A-Z0-9_]{2,}(?= |$)/.exec(error.message)?.[0] : undefined;
 }

@@ -7,6 +7,7 @@ import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from '../core/session
 import type { SessionLink } from '../core/session-link.js';
 import { promised } from '../store/callback.js';
 import type { SessionRepository } from '../store/session-repository.js';
+import { briefOf } from './session-health.details.js';
 import type { SessionHealthDetails, SessionHealthVerdict } from './session-health.details.js';
 import { resolveSessionHealthOptions } from './session-health.options.js';
 import type { ResolvedSessionHealthOptions, SessionHealthOptions } from './session-health.options.js';
@@ -58,9 +59,10 @@ export class SessionHealthIndicator {
     key: Key,
     options: SessionHealthOptions = {},
   ): Promise<SessionHealthResult<Key>> {
-    const verdict = await this.judge(resolveSessionHealthOptions(options));
+    const resolved = resolveSessionHealthOptions(options);
+    const verdict = await this.judge(resolved);
     const check = this.indicators.check(key);
-    const details = { ...verdict.details, ...this.nearCache() };
+    const details = { ...(resolved.details ? { ...verdict.details, ...this.nearCache() } : briefOf(verdict.details)) };
     if (verdict.condition === 'down') {
       return check.down(details);
     }

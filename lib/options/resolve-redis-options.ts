@@ -1,5 +1,6 @@
-import type { ClusterOptions } from 'ioredis';
+import type { Cluster, ClusterOptions, Redis } from 'ioredis';
 import type * as z from 'zod';
+import { concealed } from './concealed.js';
 import type { OptionFaults } from './option-faults.js';
 import { REDIS_NAME_HINTS } from './option-names.js';
 import { readProperties } from './option-reader.js';
@@ -64,7 +65,7 @@ export function resolveRedisOptions(
     );
   }
   return Object.freeze({
-    topology: Object.freeze(topology),
+    topology: concealed(topology),
     durability: durability ?? (kind === 'sentinel' ? 'replicated' : 'primary'),
     ...resolveLink(link, faults),
   });
@@ -167,10 +168,25 @@ const checks: Readonly<Record<Kind, (given: RedisInput, faults: OptionFaults) =>
 
   client(given, faults) {
     const { client, ...link } = faults.check(clientSchema, given, place);
+    if (client) checkClient(client, faults);
     // Without a client there is a fault, and nobody looks at the topology.
     return client ? { topology: { kind: 'client', client }, link } : { ...checks.standalone({}, faults), link };
   },
 };
+
+/** Settings of a client under which our commands mean something else than they say. */
+function checkClient(client: Redis | Cluster, faults: OptionFaults): void {
+  const own = client.options as RedisInput;
+  const settings = { ...(isObject(own['redisOptions']) ? own['redisOptions'] : {}), ...own } as RedisInput;
+  const path = `${ROOT}.client`;
+  if (settings['keyPrefix'])
+    faults.add(
+      path,
+      'has a `keyPrefix`, which our scripts do not see: two environments would share sessions. Use `application` instead.',
+    );
+  if (settings['stringNumbers'])
+    faults.add(path, 'has `stringNumbers: true`: replies would not be what they are. Leave it out.');
+}
 
 /** ioredis takes the settings of a Cluster's nodes in a place of their own; what stands there already wins. */
 function withNodeOptions(options: ClusterOptions, node: RedisNodeOptions, faults: OptionFaults): ClusterOptions {
@@ -178,7 +194,7 @@ function withNodeOptions(options: ClusterOptions, node: RedisNodeOptions, faults
     isObject(source) ? readProperties(source, [], (_key, message) => faults.add(path, message)) : {};
   const given = read(options, `${ROOT}.clusterOptions`);
   const redisOptions = { ...node, ...read(given['redisOptions'], `${ROOT}.clusterOptions.redisOptions`) };
-  return { ...given, redisOptions };
+  return concealed({ ...given, redisOptions: concealed(redisOptions) });
 }
 
 function checkAddress(schema: z.ZodObject, input: unknown, path: string, defaultPort: number, faults: OptionFaults) {
@@ -235,7 +251,7 @@ function resolveLink(
 }
 
 function nodeOf(options: RedisNodeOptions): RedisNodeOptions {
-  return Object.freeze(present(Object.fromEntries(NODE_NAMES.map((name) => [name, options[name]]))));
+  return concealed(present(Object.fromEntries(NODE_NAMES.map((name) => [name, options[name]]))));
 }
 
 function present<T extends object>(values: T): T {

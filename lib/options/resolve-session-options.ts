@@ -1,5 +1,7 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import type * as z from 'zod';
 import type { UserLimit } from '../core/session-record.js';
+import { concealed } from './concealed.js';
 import { OptionFaults } from './option-faults.js';
 import { SESSION_NAME_HINTS, STORE_NAME_HINTS } from './option-names.js';
 import { describeKind, describeValue, isObject, peek } from './option-values.js';
@@ -10,7 +12,7 @@ import { resolveNearCache } from './resolve-near-cache.js';
 import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
 import type { ResolvedSessionOptions, ResolvedStoreOptions } from './resolved-session.options.js';
-import { SESSION_DEFAULTS } from './session.defaults.js';
+import { SESSION_DEFAULTS, SESSION_LIMITS } from './session.defaults.js';
 import {
   middlewareSchema,
   registrationSchema,
@@ -60,7 +62,7 @@ export function resolveSessionOptions(options: unknown, environment: SessionEnvi
   const exclude = checkRoutes(given.exclude, 'exclude', faults);
   faults.throwIfAny(Object.keys(registrationSchema.shape));
   const place = { cookie, redis, store: given.store ?? null };
-  return Object.freeze({
+  return concealed({
     ...life,
     ...place,
     secrets,
@@ -70,6 +72,7 @@ export function resolveSessionOptions(options: unknown, environment: SessionEnvi
     saveUninitialized: given.saveUninitialized ?? SESSION_DEFAULTS.saveUninitialized,
     genid: given.genid,
     onUnavailable: given.onUnavailable ?? SESSION_DEFAULTS.onUnavailable,
+    failFast: given.failFast ?? SESSION_DEFAULTS.failFast,
     lockTimeoutMs: given.lockTimeoutMs ?? SESSION_DEFAULTS.lockTimeoutMs,
     forRoutes,
     exclude,
@@ -90,7 +93,7 @@ export function resolveStoreOptions(options: unknown): ResolvedStoreOptions {
   const life = resolveLife(given, faults);
   const redis = resolveRedisOptions(given.redis, given.durability, faults);
   faults.throwIfAny(Object.keys(storeSchema.shape));
-  return Object.freeze({ ...life, redis, onEvent: given.onEvent });
+  return concealed({ ...life, redis, onEvent: given.onEvent });
 }
 
 function resolveLife(
@@ -123,10 +126,20 @@ function resolveLife(
   const conflict = given.conflict ?? SESSION_DEFAULTS.conflict;
   const maxBytes = given.maxBytes ?? SESSION_DEFAULTS.maxBytes;
   const { describe } = given;
+  const hashUserIds = resolveUserIdKey(given.hashUserIds, faults);
   const nearCache = resolveNearCache(given.nearCache, faults);
   const encryption = resolveEncryption(given.encryption, faults);
   const life = { application, idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs };
-  return { ...life, userId, describe, userLimit, conflict, maxBytes, nearCache, encryption };
+  return { ...life, userId, describe, hashUserIds, userLimit, conflict, maxBytes, nearCache, encryption };
+}
+
+/** The key of the HMAC of user ids. It is a secret: no message shows it, and as a key object no log. */
+function resolveUserIdKey(given: unknown, faults: OptionFaults): KeyObject | null {
+  if (given === undefined) return null;
+  const { userIdKeyLength } = SESSION_LIMITS;
+  if (typeof given === 'string' && given.length >= userIdKeyLength) return createSecretKey(given, 'utf8');
+  faults.add('hashUserIds', `must be a secret of at least ${userIdKeyLength} characters that never changes.`);
+  return null;
 }
 
 function resolveUserLimit(given: unknown, faults: OptionFaults): UserLimit | null {
@@ -158,6 +171,7 @@ function checkPlace(given: GivenOptions, faults: OptionFaults): void {
       'touchIntervalMs',
       'userId',
       'describe',
+      'hashUserIds',
       'maxSessionsPerUser',
       'conflict',
       'maxBytes',

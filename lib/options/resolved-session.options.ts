@@ -37,6 +37,8 @@ interface ResolvedLifeOptions {
   readonly touchIntervalMs: number;
   readonly userId: SessionModuleOptions['userId'];
   readonly describe: SessionModuleOptions['describe'];
+  /** `null`: user ids stand in the names of keys as they are. */
+  readonly hashUserIds: KeyObject | null;
   /** `null`: a user may have as many sessions as he likes. */
   readonly userLimit: UserLimit | null;
   readonly conflict: 'merge' | 'reject';
@@ -71,6 +73,7 @@ export interface ResolvedSessionOptions extends ResolvedLifeOptions {
   readonly onUnavailable: 'reject' | 'anonymous';
   /** @unit milliseconds */
   readonly lockTimeoutMs: number;
+  readonly failFast: boolean;
   /** Empty: every route. */
   readonly forRoutes: NonNullable<SessionModuleOptions['forRoutes']>;
   readonly exclude: NonNullable<SessionModuleOptions['exclude']>;

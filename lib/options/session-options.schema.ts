@@ -28,6 +28,7 @@ const common = {
   durability: oneOf(['primary', 'replicated', 'replicated-strict']).optional(),
   userId: callback<NonNullable<SessionModuleOptions['userId']>>('(session) => id').optional(),
   describe: callback<NonNullable<SessionModuleOptions['describe']>>('(request) => { address, agent }').optional(),
+  hashUserIds: z.unknown().optional(),
   maxSessionsPerUser: z.unknown().optional(),
   conflict: oneOf(['merge', 'reject']).optional(),
   maxBytes: wholeNumber(minBytes, maxBytes, 'bytes').optional(),
@@ -75,12 +76,14 @@ export const sessionSchema = z.strictObject({
   genid: callback<NonNullable<SessionModuleOptions['genid']>>('(request) => id').optional(),
   userId: common.userId,
   describe: common.describe,
+  hashUserIds: common.hashUserIds,
   maxSessionsPerUser: common.maxSessionsPerUser,
   conflict: common.conflict,
   maxBytes: common.maxBytes,
   nearCache: common.nearCache,
   encryption: common.encryption,
   onUnavailable: oneOf(['reject', 'anonymous']).optional(),
+  failFast: flag().optional(),
   lockTimeoutMs: milliseconds(minTimeoutMs, maxTimeoutMs).optional(),
   forRoutes: list<NonNullable<SessionModuleOptions['forRoutes']>[number]>(
     'an array of at least one route or controller; leave it out for every route',
@@ -93,7 +96,7 @@ export const registrationSchema = sessionSchema.extend({ isGlobal: flag().option
 
 /** Options of `createSessionMiddleware`. @internal */
 export const middlewareSchema = sessionSchema
-  .omit({ forRoutes: true, exclude: true })
+  .omit({ forRoutes: true, exclude: true, failFast: true })
   .extend({ onEvent: callback<SessionEventListener>('(event) => void').optional() });
 
 /** Options of `RedisSessionStore`. @internal */

@@ -46,6 +46,8 @@ export const SESSION_DEFAULTS = Object.freeze({
   onUnavailable: 'reject',
   /** As long as an operation may take: a failover in the middle of the holder's request is survived. */
   lockTimeoutMs: 10_000,
+  /** An application that starts while Redis is away serves as soon as it is back; orchestrators start both at the same time. */
+  failFast: false,
   /** express-session's: the cookie is sent when it is new or changed. */
   rolling: false,
   /** express-session's coming default: who only looks leaves no trace. */
@@ -104,6 +106,8 @@ export const SESSION_LIMITS = Object.freeze({
   /** 256 bits as base64, by `openssl rand -base64 32`, have 44 characters; 32 of them are 192 bits. */
   productionSecretLength: 32,
   developmentSecretLength: 8,
+  /** As for a cookie's secret in production. */
+  userIdKeyLength: 32,
   /** Below this the event loop alone is late. */
   minTimeoutMs: 10,
   /** 10 minutes: nobody waits longer for a page. */

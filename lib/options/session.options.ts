@@ -85,6 +85,11 @@ export interface SessionStoreOptions {
   readonly userId?: ((session: Partial<SessionData>) => string | number | null | undefined) | undefined;
   /** Where a user who signs in comes from; shown by `SessionService.list()`. Not with `store`. */
   readonly describe?: ((request: Request) => Readonly<Record<string, string>>) | undefined;
+  /**
+   * Key of an HMAC that stands for the user's id in the names of keys, so that those who see only names (slow log, `MONITOR`,
+   * `SCAN`) learn no user ids. At least 32 characters; it must never change. Without it the id itself stands there.
+   */
+  readonly hashUserIds?: string | undefined;
   /** How many sessions one user may have at the same time; needs `userId`. Without it as many as he likes. @range 1 … 10000 */
   readonly maxSessionsPerUser?: number | SessionUserLimitOptions | undefined;
   /**
@@ -220,6 +225,13 @@ export interface SessionModuleOptions extends SessionStoreOptions {
    * @range 10 … 600000
    */
   readonly lockTimeoutMs?: number | undefined;
+  /**
+   * Whether the application's start fails when sessions cannot be stored within `operationTimeoutMs`. Without it requests wait,
+   * and the log says why.
+   *
+   * @defaultValue false
+   */
+  readonly failFast?: boolean | undefined;
   /** Routes the session covers. @defaultValue every route, with or without a global prefix */
   readonly forRoutes?: readonly Parameters<MiddlewareConfigProxy['forRoutes']>[number][] | undefined;
   /** Routes it leaves alone. */
@@ -227,7 +239,7 @@ export interface SessionModuleOptions extends SessionStoreOptions {
 }
 
 /** Options of `createSessionMiddleware`: those of the module, except the ones for Nest's routes. @public */
-export interface SessionMiddlewareOptions extends Omit<SessionModuleOptions, 'forRoutes' | 'exclude'> {
+export interface SessionMiddlewareOptions extends Omit<SessionModuleOptions, 'forRoutes' | 'exclude' | 'failFast'> {
   /** Takes what happens to sessions; not with `store`. */
   readonly onEvent?: SessionEventListener | undefined;
 }

@@ -768,6 +768,37 @@ export function pageSessions(link: ScriptLink, keys: PageSessionsKeys, args: Pag
   });
 }
 
+/** The script `probe-sessions`, which {@link probeSessions} runs. @internal */
+export const PROBE_SESSIONS: Script = Object.freeze({
+  name: 'probe-sessions',
+  isWrite: true,
+  sha1: 'a5cd9a5a972d7b30f67551331d507cf4a43becde',
+  text: "local function now_ms()\n  local time = redis.call('TIME')\n  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)\nend\nlocal function refuse_if_late(now, not_after)\n  if now > tonumber(not_after) then\n    return redis.error_reply(string.format('LATE %.0f', now))\n  end\n  return nil\nend\nlocal late = refuse_if_late(now_ms(), ARGV[1])\nif late then\n  return late\nend\nredis.call('SET', KEYS[1], '1', 'PX', ARGV[2])\nreturn 1",
+});
+
+/** Keys of {@link probeSessions}. @internal */
+export interface ProbeSessionsKeys {
+  /** {app:0}:probe */
+  readonly probe: string;
+}
+
+/** Arguments of {@link probeSessions}. @internal */
+export interface ProbeSessionsArgs {
+  /** how long the key stays */
+  readonly lifeMs: number;
+}
+
+/** Reply of {@link probeSessions}. @internal */
+export type ProbeSessionsReply = number;
+
+/** Shows that this server runs scripts and takes changes on a key of the application. @internal */
+export function probeSessions(link: ScriptLink, keys: ProbeSessionsKeys, args: ProbeSessionsArgs): Promise<ProbeSessionsReply> {
+  const run = PROBE_SESSIONS;
+  return link.execute({ run, keys: [keys.probe], args: [String(args.lifeMs)] }).then((reply) => {
+    return numberReply(run, reply);
+  });
+}
+
 /** The script `read-counts`, which {@link readCounts} runs. @internal */
 export const READ_COUNTS: Script = Object.freeze({
   name: 'read-counts',

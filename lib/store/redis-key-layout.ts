@@ -1,3 +1,4 @@
+import { createHmac, type KeyObject } from 'node:crypto';
 import { sidInBucket, storedBucket, storedId, userBucket } from '../core/session-id.js';
 
 /** Every installation that uses this Redis, by name. @internal */
@@ -30,6 +31,8 @@ export class RedisKeyLayout {
     private readonly application: string,
     /** Hash tags the sessions are spread over: one except in Cluster. */
     readonly bucketCount: number,
+    /** Key of the HMAC that stands for a user's id; `null`: the id itself does. */
+    private readonly userIdKey: KeyObject | null = null,
   ) {}
 
   /** Whether all keys share one slot, so that one script can change a session and its user's index together. */
@@ -78,13 +81,19 @@ export class RedisKeyLayout {
 
   /** Keys of one user: the index of their sessions, and the marks of sign-outs that theirs is among. */
   user(userId: string): UserKeys {
-    const tag = this.tag(userBucket(userId, this.bucketCount));
-    return { user: `${tag}u:${userId}`, ended: `${tag}ended` };
+    const name = userNameIn(userId, this.userIdKey);
+    const tag = this.tag(userBucket(name, this.bucketCount));
+    return { user: `${tag}u:${name}`, ended: `${tag}ended` };
   }
 
   /** A fresh id for a session that is to live in the same slot as that of `sid`. */
   successorSid(sid: string, fresh: string): string {
     return sidInBucket(fresh, storedId(sid, this.bucketCount).bucket, this.bucketCount);
+  }
+
+  /** The key on which it is tried whether sessions can be stored. */
+  get probe(): string {
+    return `${this.tag(0)}probe`;
   }
 
   /** Counts of one bucket: sessions that began, and that ended by each reason. */
@@ -110,4 +119,9 @@ export class RedisKeyLayout {
   private tag(bucket: number): string {
     return `{${this.application}:${bucket}}:`;
   }
+}
+
+/** A user's id as it stands in the name of a key. */
+function userNameIn(userId: string, key: KeyObject | null): string {
+  return key === null ? userId : createHmac('sha256', key).update(userId).digest('base64url');
 }

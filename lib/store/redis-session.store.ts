@@ -3,7 +3,7 @@ import type { SessionLinkEvents } from '../core/session-link-events.js';
 import type { RedisSessionStoreOptions } from '../options/session.options.js';
 import { resolveStoreOptions } from '../options/resolve-session-options.js';
 import { createSessionLink } from '../redis/link/redis-link.factory.js';
-import { createRedisRepository } from './session-repository.factory.js';
+import { createRedisProbe, createRedisRepository } from './session-repository.factory.js';
 import type { SessionNearCacheStatus, SessionRepository } from './session-repository.js';
 import { SessionStore } from './session-store.js';
 
@@ -21,7 +21,7 @@ export class RedisSessionStore extends SessionStore {
 
   constructor(options: RedisSessionStoreOptions) {
     const resolved = resolveStoreOptions(options);
-    const link = createSessionLink(resolved.redis);
+    const link = createSessionLink(resolved.redis, createRedisProbe(resolved));
     const place = createRedisRepository(link, resolved);
     super(place, { ...resolved, onEvent: options.onEvent });
     this.link = link;

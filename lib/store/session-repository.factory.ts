@@ -1,6 +1,8 @@
-import type { SessionLink } from '../core/session-link.js';
+import type { KeyObject } from 'node:crypto';
+import type { LinkCommand, SessionLink } from '../core/session-link.js';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
 import { DEFAULT_CLUSTER_BUCKETS } from '../options/session.defaults.js';
+import { PROBE_SESSIONS } from '../scripts/scripts.generated.js';
 import { RedisKeyLayout } from './redis-key-layout.js';
 import type { EncryptionOptions, NearCacheOptions } from '../options/resolved-session.options.js';
 import { EncryptedRepository } from './encrypted.repository.js';
@@ -15,6 +17,9 @@ import type { SessionRepository } from './session-repository.js';
 /** Longer than any command can be on its way, so that none of a session's life is applied after its end. */
 const MIN_TOMBSTONE_MS = 60_000;
 
+/** How long the key of a probe stays. @unit milliseconds */
+const PROBE_LIFE_MS = 1000;
+
 /** What a repository needs to know of the options. @internal */
 export interface SessionRepositoryOptions {
   readonly application: string;
@@ -22,6 +27,8 @@ export interface SessionRepositoryOptions {
   readonly absoluteTimeoutMs: number | null;
   /** How many sessions one user may have, or `null`. */
   readonly userLimit: UserLimit | null;
+  /** Key of the HMAC that stands for a user's id in names of keys, or `null`. */
+  readonly hashUserIds: KeyObject | null;
   /** The cache before it, or `null`. */
   readonly nearCache: NearCacheOptions | null;
   /** How texts are sealed; without it they are stored as they are. */
@@ -31,15 +38,24 @@ export interface SessionRepositoryOptions {
 
 /** The repository of an installation in Redis. @internal */
 export function createRedisRepository(link: SessionLink, options: SessionRepositoryOptions): SessionRepository {
-  const { application, absoluteTimeoutMs, userLimit, nearCache, redis, encryption } = options;
+  const { application, absoluteTimeoutMs, userLimit, hashUserIds, nearCache, redis, encryption } = options;
   const tombstoneMs = Math.max(MIN_TOMBSTONE_MS, 2 * redis.operationTimeoutMs);
-  const layout = keyLayoutOf(application, redis);
+  const layout = keyLayoutOf(application, redis, hashUserIds);
   const plain = new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
   const repository = encryption
     ? new EncryptedRepository(plain, new FieldKeyRing(encryption), { ...encryption, application })
     : plain;
   if (!nearCache) return repository;
   return new NearCacheRepository(repository, new NearCache(link, layout.sessionPrefix(0), nearCache));
+}
+
+/** The change that shows whether an installation's sessions can be stored in a Redis. @internal */
+export function createRedisProbe({
+  application,
+  redis,
+}: Pick<SessionRepositoryOptions, 'application' | 'redis'>): LinkCommand {
+  const layout = keyLayoutOf(application, redis);
+  return { run: PROBE_SESSIONS, keys: [layout.probe], args: [String(PROBE_LIFE_MS)] };
 }
 
 /** The repository of an installation in this process. @internal */
@@ -51,8 +67,12 @@ export function createMemoryRepository(
 }
 
 /** The key names of an installation in Redis. @internal */
-export function keyLayoutOf(application: string, redis: ResolvedRedisOptions): RedisKeyLayout {
-  return new RedisKeyLayout(application, bucketCount(redis));
+export function keyLayoutOf(
+  application: string,
+  redis: ResolvedRedisOptions,
+  hashUserIds: KeyObject | null = null,
+): RedisKeyLayout {
+  return new RedisKeyLayout(application, bucketCount(redis), hashUserIds);
 }
 
 function bucketCount({ topology }: ResolvedRedisOptions): number {

@@ -3,7 +3,7 @@ import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
-import { createRedisRepository } from '../../lib/store/session-repository.factory.js';
+import { createRedisProbe, createRedisRepository } from '../../lib/store/session-repository.factory.js';
 import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import { flat } from '../support/flat-repository.js';
@@ -13,7 +13,7 @@ import type { RepositoryUnderTest } from './session-repository.contract.js';
 export async function redisLink(): Promise<{ link: SessionLink; stop: () => Promise<void> }> {
   const server = await startRedisServer();
   const { redis } = resolveStoreOptions({ application: 'contract', redis: { host: server.host, port: server.port } });
-  const link = createSessionLink(redis);
+  const link = createSessionLink(redis, createRedisProbe({ application: 'contract', redis }));
   return {
     link,
     stop: async () => {
@@ -27,7 +27,7 @@ export async function redisLink(): Promise<{ link: SessionLink; stop: () => Prom
 export async function clusterLink(): Promise<{ link: SessionLink; stop: () => Promise<void> }> {
   const cluster = await startClusterTopology({ replicasPerMaster: 0 });
   const { redis } = resolveStoreOptions({ application: 'contract', redis: { cluster: cluster.seeds } });
-  const link = createSessionLink(redis);
+  const link = createSessionLink(redis, createRedisProbe({ application: 'contract', redis }));
   return {
     link,
     stop: async () => {
@@ -67,7 +67,7 @@ function placesOver(
 /** Repositories behind near caches on one real Redis, each as in an instance of its own. */
 export async function nearPlaces(): Promise<RepositoryUnderTest> {
   const server = await startRedisServer();
-  const { redis, nearCache } = resolveStoreOptions({
+  const { redis, nearCache, hashUserIds } = resolveStoreOptions({
     application: 'contract',
     redis: { host: server.host, port: server.port },
     nearCache: true,
@@ -75,9 +75,9 @@ export async function nearPlaces(): Promise<RepositoryUnderTest> {
   const links: SessionLink[] = [];
   return {
     open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) => {
-      const link = createSessionLink(redis);
+      const link = createSessionLink(redis, createRedisProbe({ application, redis }));
       links.push(link);
-      return flat(createRedisRepository(link, { application, absoluteTimeoutMs, userLimit, nearCache, redis }));
+      return flat(createRedisRepository(link, { application, absoluteTimeoutMs, userLimit, hashUserIds, nearCache, redis }));
     },
     stop: async () => {
       await Promise.all(links.map((link) => link.close()));

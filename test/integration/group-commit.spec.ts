@@ -7,7 +7,7 @@ import { ProvisionalLog } from '../../lib/redis/replication/provisional-log.js';
 import type { LoneClaim, ReplicaAuthority } from '../../lib/redis/replication/replica-authority.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
-import { GET, LIMITS, PUT } from './redis-link.support.js';
+import { GET, LIMITS, PROBE, PUT } from './redis-link.support.js';
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -24,7 +24,7 @@ async function startCommits({
   const node = await new PrimaryNode(
     { address: primary, generation: 0, isPromoted },
     { node: {}, connectTimeoutMs: LIMITS.connectTimeoutMs, silenceTimeoutMs: 10_000 },
-  ).open();
+  ).open(PROBE);
   ends.push(() => {
     node.leave('the test is over');
   });

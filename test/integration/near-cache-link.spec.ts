@@ -13,7 +13,7 @@ import { startTcpProxy } from '../../tools/redis-lab/tcp-proxy.js';
 import { applicationRights, furtherRights } from '../support/acl-lists.js';
 import { change } from '../contract/session-repository.contract.js';
 import { openNear, openPlain, serving } from './near-cache.support.js';
-import { linkKeeper, standaloneOptions } from './redis-link.support.js';
+import { linkKeeper, PROBE, standaloneOptions } from './redis-link.support.js';
 
 const keeper = linkKeeper();
 const stops: (() => unknown)[] = [];
@@ -42,7 +42,7 @@ function refusalsOf(link: SessionLink): string[] {
 }
 
 function openLink(redis: SessionRedisOptions): SessionLink {
-  const link = createSessionLink(resolveStoreOptions({ application: 'near', redis }).redis);
+  const link = createSessionLink(resolveStoreOptions({ application: 'near', redis }).redis, PROBE);
   stops.push(() => link.close());
   return link;
 }

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionLink } from '../../lib/core/session-link.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
+import { PROBE } from './redis-link.support.js';
 import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
@@ -25,7 +26,7 @@ describe('the layout of a session in Redis', () => {
   beforeAll(async () => {
     server = await startRedisServer();
     const address = { host: server.host, port: server.port };
-    link = createSessionLink(resolveStoreOptions({ application: 'layout', redis: address }).redis);
+    link = createSessionLink(resolveStoreOptions({ application: 'layout', redis: address }).redis, PROBE);
     redis = new Redis(address);
     repository = flat(
       new RedisSessionRepository(link, layout, {

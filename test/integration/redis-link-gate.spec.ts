@@ -293,16 +293,25 @@ describe('a link to one server', () => {
     expect(link.status().waiting).toBe(0);
   });
 
-  it('shows neither arguments nor scripts to tracing and in errors', async () => {
-    const server = await startServer();
-    const link = links.open(standaloneOptions(server.port));
-    await put(link, 'warm');
+  it('shows neither arguments, keys, replies, passwords nor scripts to tracing and in errors', async () => {
+    const server = await startServer({ config: ['requirepass SESAME'], access: { password: 'SESAME' } });
+    const topology = {
+      kind: 'standalone',
+      host: '127.0.0.1',
+      port: server.port,
+      node: { password: 'SESAME' },
+    } as const;
     const seen: unknown[] = [];
     const listener = (message: unknown): void => void seen.push(message);
     for (const phase of ['start', 'end', 'asyncStart', 'asyncEnd', 'error'])
       subscribe(`tracing:ioredis:command:${phase}`, listener);
     try {
+      const link = links.open({ ...standaloneOptions(server.port), topology });
       await put(link, 'key-name', 'TOP-SECRET');
+      expect(await get(link, 'key-name')).toBe('TOP-SECRET');
+      await server.cli('HSET', 'key-name-2', 'field', 'TOP-SECRET');
+      expect(await link.execute({ run: 'hgetall', keys: ['key-name-2'], args: [] })).toEqual(['field', 'TOP-SECRET']);
+      seen.splice(0, seen.length, ...seen.filter((message) => (message as { command: string }).command !== 'HSET'));
       await server.cli('SCRIPT', 'FLUSH');
       await put(link, 'key-name', 'TOP-SECRET');
       await server.cli('LPUSH', 'list', 'x');
@@ -311,14 +320,15 @@ describe('a link to one server', () => {
         .execute({ run: failing, keys: ['k'], args: ['TOP-SECRET', 'x'] })
         .catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(Error);
-      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('TOP-SECRET');
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/TOP-SECRET|key-name/);
+      expect(inspect(link, { depth: 20, showHidden: true })).not.toContain('SESAME');
     } finally {
       for (const phase of ['start', 'end', 'asyncStart', 'asyncEnd', 'error'])
         unsubscribe(`tracing:ioredis:command:${phase}`, listener);
     }
     const text = inspect(seen, { depth: 10, showHidden: true, maxStringLength: null, maxArrayLength: null });
-    expect(text).toContain('key-name');
-    expect(text).not.toContain('TOP-SECRET');
+    expect(text).toContain('evalsha');
+    expect(text).not.toMatch(/TOP-SECRET|key-name|SESAME/);
     expect(text).not.toContain("redis.call('SET'");
   });
 

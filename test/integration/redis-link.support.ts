@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Script } from '../../lib/core/script.js';
-import type { SessionLink } from '../../lib/core/session-link.js';
+import type { LinkCommand, SessionLink } from '../../lib/core/session-link.js';
 import type { SessionDurability, ResolvedRedisOptions } from '../../lib/options/redis.options.js';
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
+import { PROBE_SESSIONS } from '../../lib/scripts/scripts.generated.js';
 import type { SentinelClientOptions } from '../../tools/redis-lab/sentinel-topology.js';
 
 export function script(name: string, isWrite: boolean, text: string): Script {
@@ -26,6 +27,9 @@ export const PUT = script(
 export const PUT_ONE = script('put-one', true, `${LATE} redis.call('SET', KEYS[1], ARGV[2]) return 'stored'`);
 
 export const GET = script('get', false, `return redis.call('GET', KEYS[1])`);
+
+/** What the link tries when it connects. */
+export const PROBE: LinkCommand = { run: PROBE_SESSIONS, keys: ['{test:0}:probe'], args: ['1000'] };
 
 export const LIMITS = {
   operationTimeoutMs: 10_000,
@@ -71,7 +75,7 @@ export function linkKeeper(): { open(options: ResolvedRedisOptions): SessionLink
   const links: SessionLink[] = [];
   return {
     open(options) {
-      const link = createSessionLink(options);
+      const link = createSessionLink(options, PROBE);
       links.push(link);
       return link;
     },

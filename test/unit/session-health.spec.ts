@@ -21,6 +21,7 @@ const STATUS: SessionLinkStatus = {
   oldestMs: 0,
   totals: { held: 0, resent: 0, acknowledgedAlone: 0 },
   lastFailover: null,
+  trouble: null,
 };
 
 function sentinels(overrides: Partial<SessionSentinelInspection>): SessionSentinelInspection {
@@ -32,6 +33,7 @@ const INSPECTION: SessionLinkInspection = {
   role: 'master',
   replicas: [{ address: '10.0.0.2:6379', lagBytes: 0, online: true }],
   sentinels: sentinels({}),
+  refusal: null,
   usedMemoryBytes: 50,
   maxMemoryBytes: 100,
 };

@@ -12,6 +12,8 @@ export interface ReplicaReport {
 /** What a data node says of itself. What it may not tell is `null`, which never counts as a "yes". @internal */
 export interface NodeReport {
   readonly role: 'master' | 'slave' | null;
+  /** Whether it is no data node at all. */
+  readonly isSentinel: boolean;
   /** Whether it is still reading its data set and refuses commands. */
   readonly isLoading: boolean;
   /** Whom it replicates, as it names it. */
@@ -58,6 +60,7 @@ export async function inquire(connection: RedisConnection): Promise<NodeReport> 
   const told = parseRole(role);
   return {
     role: told.role ?? roleOf(facts.get('role')),
+    isSentinel: Array.isArray(role) && role[0] === 'sentinel',
     isLoading: ping instanceof Error && ping.message.startsWith('LOADING'),
     primary: told.primary ?? primaryOf(facts),
     offset: told.offset ?? numberOf(facts.get('master_repl_offset')),
@@ -95,14 +98,14 @@ export interface ToldRole {
 /** Reads the reply to `ROLE`: `[master, offset, [[ip, port, offset] …]]` or `[slave, ip, port, state, offset]`. @internal */
 export function parseRole(reply: unknown): ToldRole {
   if (!Array.isArray(reply)) return { role: null };
-  const [role, second, third] = reply as [string, unknown, unknown];
+  const [role, second, third] = reply as unknown[];
   if (role === 'master') {
-    const replicas = Array.isArray(third) ? (third as [string, string, string][]) : [];
+    const replicas: unknown[] = Array.isArray(third) ? third.filter(Array.isArray) : [];
     return {
       role,
       offset: Number(second),
-      replicas: replicas.map(([host, port, offset]) => ({
-        address: { host, port: Number(port) },
+      replicas: (replicas as unknown[][]).map(([host, port, offset]) => ({
+        address: { host: String(host), port: Number(port) },
         offset: Number(offset),
       })),
     };

@@ -1,8 +1,8 @@
-import { Redis } from 'ioredis';
 import type { RedisNodeOptions } from '../../options/redis.options.js';
 import { ConnectionLostError, isReplyError, notSent } from './connection-lost.error.js';
 import { addressKey, type NodeAddress } from './node-address.js';
-import { RedactedCommand } from './redacted-command.js';
+import { QuietRedis } from './quiet-redis.js';
+import { openCommand, type RedactedCommand } from './redacted-command.js';
 import { connectorTo, discardSocket, type ConnectedSocket } from './redis-connector.js';
 
 /** Settings of one connection. @internal */
@@ -19,6 +19,9 @@ export interface RedisConnectionOptions {
 /** Where Redis tells a RESP2 connection of changed keys; redis.io, "Client-side caching". @internal */
 export const INVALIDATION_CHANNEL = '__redis__:invalidate';
 
+/** What a server sends that takes no more clients. */
+const FULL = '-ERR max number of clients';
+
 /** Shares of the silence allowed: how often it is checked, and when a sign of life is asked for. */
 const CHECKS_PER_SILENCE = 10;
 const BEATS_PER_SILENCE = 4;
@@ -34,7 +37,7 @@ const BEATS_PER_SILENCE = 4;
  */
 export class RedisConnection {
   readonly key: string;
-  readonly #redis: Redis;
+  readonly #redis: QuietRedis;
   readonly #options: RedisConnectionOptions;
   readonly #onLost: ((error: ConnectionLostError) => void)[] = [];
   #socket: ConnectedSocket | null = null;
@@ -45,6 +48,10 @@ export class RedisConnection {
   /** Since when an answer is due: from the moment the question was written. */
   #waitingSince = Infinity;
   #heardAt = performance.now();
+  /** Whether the peer has ever sent anything. */
+  #hasHeard = false;
+  /** Why the server closed the connection, when nothing went wrong before. */
+  #farewell = 'closed by the server';
   #isCorked = false;
   readonly #beforeFlush: (() => void)[] = [];
   #opening: Promise<this> | undefined;
@@ -55,7 +62,7 @@ export class RedisConnection {
   ) {
     this.key = addressKey(address);
     this.#options = options;
-    this.#redis = new Redis({
+    this.#redis = new QuietRedis({
       ...options.node,
       host: address.host,
       port: address.port,
@@ -80,7 +87,7 @@ export class RedisConnection {
       if (this.#redis.status === 'connect') this.destroy(error.message, error);
     });
     this.#redis.once('end', () => {
-      this.destroy(this.#lastError?.message ?? 'closed by the server', this.#lastError ?? undefined);
+      this.destroy(this.#explain(this.#lastError?.message ?? this.#farewell), this.#lastError ?? undefined);
     });
   }
 
@@ -105,11 +112,16 @@ export class RedisConnection {
     this.#redis.on('message', listener);
   }
 
-  /** Receives the names of keys that changed, once that is asked for; `null`: any key may have. RESP2 only. */
-  onInvalidation(listener: (keys: readonly Buffer[] | null) => void): void {
+  /**
+   * Receives the names of keys that changed, once that is asked for; `null`: any key may have. RESP2 only.
+   *
+   * @remarks Anybody who may publish can send anything to this channel. A message that is not a list of names counts as
+   *   "any key": it may make the cache colder, never wrong.
+   */
+  onInvalidation(listener: (keys: readonly string[] | null) => void): void {
     // The one message whose payload is no text: as a text, a list would lose its commas and `null` its meaning.
-    this.#redis.on('messageBuffer', (channel: Buffer, keys: readonly Buffer[] | null) => {
-      if (channel.toString() === INVALIDATION_CHANNEL) listener(keys);
+    this.#redis.on('messageBuffer', (channel: unknown, keys: unknown) => {
+      if (String(channel) === INVALIDATION_CHANNEL) listener(Array.isArray(keys) ? keys.map(String) : null);
     });
   }
 
@@ -128,8 +140,12 @@ export class RedisConnection {
       this.destroy('no answer to the handshake in time');
     }, connectTimeoutMs + silenceTimeoutMs);
     this.#redis.once('connect', () => {
-      this.#socket?.stream.on('data', () => {
+      this.#socket?.stream.on('data', (chunk: Buffer) => {
         this.#heardAt = performance.now();
+        if (this.#hasHeard) return;
+        this.#hasHeard = true;
+        // A full server says so to whoever connects, whatever was asked, and closes.
+        if (chunk.toString('utf8', 0, FULL.length) === FULL) this.#farewell = chunk.toString('utf8', 1).trimEnd();
       });
       // A turn of the event loop earlier than ioredis says so: Sentinel ends the connections of a node that it promotes.
       this.#socket?.stream.once('end', () => {
@@ -140,7 +156,7 @@ export class RedisConnection {
       await this.#redis.connect();
     } catch (error) {
       const cause = this.#lastError ?? (error as Error);
-      this.destroy(cause.message, cause);
+      this.destroy(this.#explain(cause.message), cause);
     } finally {
       clearTimeout(timer);
     }
@@ -165,9 +181,9 @@ export class RedisConnection {
     this.#cork();
     void this.#redis.sendCommand(command);
     return command.promise.then(
-      (reply: unknown) => {
+      () => {
         this.#outstanding--;
-        return reply;
+        return command.reply;
       },
       (error: unknown) => {
         this.#outstanding--;
@@ -178,7 +194,7 @@ export class RedisConnection {
 
   /** Sends one command whose arguments anybody may see. */
   call(name: string, ...args: string[]): Promise<unknown> {
-    return this.send(new RedactedCommand(name, args, args));
+    return this.send(openCommand(name, ...args));
   }
 
   /** Drops the connection at once; what is in flight rejects. Nothing happens when it is lost already. */
@@ -206,6 +222,14 @@ export class RedisConnection {
     this.#isCorked = false;
     if (this.#waitingSince === Infinity) this.#waitingSince = performance.now();
     this.#socket?.stream.uncork();
+  }
+
+  /** A server that wants TLS, and some proxies, drop a connection before they say anything: nothing else would tell why. */
+  #explain(message: string): string {
+    const isDropped = !this.#hasHeard && !this.#options.node.tls && /ECONNRESET|EPIPE|closed/i.test(message);
+    return isDropped
+      ? `${message}, before it said anything: does it want TLS, or is it a proxy without ROLE and INFO?`
+      : message;
   }
 
   /** One system call for all commands of one turn of the event loop; ioredis alone makes one for each. */

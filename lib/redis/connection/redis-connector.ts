@@ -79,7 +79,8 @@ export async function openSocket(
       resolve();
     });
     const onClose = (): void => {
-      fail(new Error('the connection was closed while it was opened'));
+      const hint = options.tls ? '; does the server speak TLS?' : '';
+      fail(new Error(`the connection was closed while it was opened${hint}`));
     };
     raw.on('error', fail);
     if (stream !== raw) stream.on('error', fail);

@@ -34,7 +34,8 @@ export class CommandRunner {
    */
   run(command: LinkCommand, notAfterMs: number, send: CommandSender = this.send): Promise<unknown> {
     const { run, keys, args } = command;
-    if (typeof run === 'string') return send(new RedactedCommand(run, [...keys, ...args], [...keys, ...shown(args)]));
+    if (typeof run === 'string')
+      return send(new RedactedCommand({ name: run, args: [...keys, ...args], shown: signs(keys, args), keys }));
     const all = run.isWrite ? [String(notAfterMs), ...args] : args;
     const loading = this.#loading.get(run.sha1);
     if (!loading) return this.#runLoaded(run, keys, all, send);
@@ -72,8 +73,8 @@ function isUnknownScript(error: unknown): boolean {
 }
 
 /** One sign for all: there are dozens, and ioredis looks at each. */
-function shown(args: Arguments): readonly string[] {
-  return args.length > 0 ? ['?'] : [];
+function signs(...lists: readonly (readonly unknown[])[]): readonly string[] {
+  return lists.some((list) => list.length > 0) ? ['?'] : [];
 }
 
 function scriptCommand(
@@ -84,5 +85,6 @@ function scriptCommand(
   args: Arguments,
 ): RedactedCommand {
   const count = String(keys.length);
-  return new RedactedCommand(name, [script, count, ...keys, ...args], [shownScript, count, ...keys, ...shown(args)]);
+  const shown = [shownScript, count, ...signs(keys, args)];
+  return new RedactedCommand({ name, args: [script, count, ...keys, ...args], shown, keys });
 }

@@ -32,3 +32,45 @@ export function meaningOf(error: unknown): ErrorMeaning {
   // A script's own call fails with `ERR … -READONLY …` in old servers; Redis 7 passes the code through.
   return MEANINGS.find(([prefix]) => error.message.startsWith(prefix))?.[1] ?? 'final';
 }
+
+/** Replies by which a server says that sessions will never work with it as it is configured. */
+const REFUSALS: readonly (readonly [prefix: string, what: (message: string) => string])[] = [
+  ['NOPERM', (message) => `NOPERM ${commandIn(message)}; rights: docs/operations.md#acl-users`],
+  [
+    'ERR The user executing the script',
+    (message) => `NOPERM ${commandIn(message)}; rights: docs/operations.md#acl-users`,
+  ],
+  ['NOAUTH', () => 'NOAUTH, it wants a password and none is given'],
+  ['ERR unknown command', (message) => `it does not know the command ${commandIn(message)}`],
+  ['MOVED', () => 'it is a node of a Cluster; give its nodes as `cluster`'],
+  ['ERR This instance has cluster support disabled', () => 'it is not a node of a Cluster'],
+];
+
+/**
+ * Why a server refuses sessions for good, in words for an operator; `null` when its reply says something else. Names no user
+ * and no key.
+ *
+ * @internal
+ */
+export function refusalOf(error: unknown): string | null {
+  if (!isReplyError(error)) return null;
+  const { message } = error;
+  return REFUSALS.find(([prefix]) => message.startsWith(prefix))?.[1](message) ?? null;
+}
+
+/** The code that an error reply begins with, in words for an operator; names no user, no key and no address. @internal */
+export function codeOf(error: unknown): string {
+  const { message } = error as Error;
+  return refusalOf(error) ?? /^[A-Z][A-Z0-9_]+(?= |$)/.exec(message)?.[0] ?? 'an error';
+}
+
+/** Whether an error reply says merely that this may not be asked: by rights, or since the command is renamed or unknown. @internal */
+export function isUnasked(error: Error): boolean {
+  return error.message.startsWith('NOPERM') || error.message.startsWith('ERR unknown command');
+}
+
+/** The command that a reply names: `… to run the 'evalsha' command`. */
+function commandIn(message: string): string {
+  const name = /'([a-z|]+)' command|unknown command [`']([A-Za-z|]+)/.exec(message);
+  return (name?.[1] ?? name?.[2])?.toLowerCase() ?? (/\bkeys?\b/.test(message) ? 'on the keys' : 'in a script');
+}

@@ -147,7 +147,7 @@ export class ClientRoute<Client extends Redis | Cluster = Redis | Cluster> imple
 
   #send(command: RedactedCommand): Promise<unknown> {
     this.client.sendCommand(command);
-    return command.promise;
+    return command.replied;
   }
 }
 

@@ -1,5 +1,7 @@
-import { Cluster, Redis, type ClusterOptions } from 'ioredis';
+import { inspect } from 'node:util';
+import { Cluster, type ClusterOptions, type Redis } from 'ioredis';
 import type { ResolvedRedisOptions, ResolvedRedisTopology } from '../../options/redis.options.js';
+import { QuietRedis } from '../connection/quiet-redis.js';
 
 type Topology<K extends ResolvedRedisTopology['kind']> = Extract<ResolvedRedisTopology, { kind: K }>;
 
@@ -19,7 +21,7 @@ export function createHardenedRedis(
   options: ResolvedRedisOptions,
   topology: Topology<'standalone' | 'sentinel'>,
 ): Redis {
-  const client = new Redis({
+  const client = new QuietRedis({
     ...nodeSettings(options),
     lazyConnect: true,
     sentinelCommandTimeout: options.sentinelTimeoutMs,
@@ -59,9 +61,14 @@ export function createHardenedCluster(
   return quiet(client);
 }
 
-/** Without a listener ioredis prints every failed attempt; a lost connection is told by the link's events. */
+/**
+ * Without a listener ioredis prints every failed attempt; a lost connection is told by the link's events. And its options hold
+ * passwords, which no log may show that prints the client.
+ */
 function quiet<T extends Redis | Cluster>(client: T): T {
   client.on('error', () => undefined);
+  const shown = (): object => ({ client: client.isCluster ? 'Cluster' : 'Redis', status: client.status });
+  Object.defineProperties(client, { toJSON: { value: shown }, [inspect.custom]: { value: shown } });
   return client;
 }
 

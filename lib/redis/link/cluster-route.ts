@@ -18,6 +18,8 @@ export interface ClusterRouteParts extends ClientRouteParts<Cluster> {
  */
 export class ClusterRoute extends ClientRoute<Cluster> {
   readonly #replication: ClusterReplication | null;
+  /** What each node said last that could not be used, by its address; emptied once the Cluster is usable. */
+  readonly #troubles = new Map<string, string>();
 
   constructor({ replication, ...parts }: ClusterRouteParts, listener: RouteListener) {
     super(parts, listener);
@@ -32,6 +34,18 @@ export class ClusterRoute extends ClientRoute<Cluster> {
           else listener.onRecovered('cluster');
         },
       );
+    // The client is ours, and emits nothing else that says which node is wrong.
+    parts.client.on('node error', (error: Error, address: string) => {
+      this.#troubles.set(address, error.message);
+    });
+    parts.client.on('ready', () => {
+      this.#troubles.clear();
+    });
+  }
+
+  override get trouble(): Error | null {
+    const said = [...this.#troubles].map(([address, message]) => `Redis ${address}: ${message}`);
+    return said.length === 0 ? super.trouble : new Error(said.join('; '));
   }
 
   override close(): void {

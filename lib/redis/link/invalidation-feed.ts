@@ -58,7 +58,7 @@ export class InvalidationFeed implements KeyWatch {
     const connection = new RedisConnection(node.choice.address, { ...options, node: { ...options.node, protocol: 2 } });
     this.#connection = connection;
     connection.onInvalidation((keys) => {
-      if (this.#connection === connection) this.#listener.onChange(keys?.map(String) ?? null);
+      if (this.#connection === connection) this.#listener.onChange(keys);
     });
     connection.onLost(({ reason }) => {
       if (this.#connection !== connection) return;

@@ -3,10 +3,20 @@ import { SessionUnavailableError } from '../../errors/session-unavailable.error.
 import { isReplyError } from '../connection/connection-lost.error.js';
 import { addressKey } from '../connection/node-address.js';
 import { parseInfo, parseRole } from '../connection/node-report.js';
+import { codeOf, isUnasked } from '../connection/server-reply.js';
 import type { SentinelInspection } from './route.js';
 
+/** What an inspection asks. @internal */
+export interface InspectionParts {
+  /** Time for the whole. @unit milliseconds */
+  readonly timeoutMs: number;
+  /** A change that a server runs when it takes sessions. */
+  readonly probe: LinkCommand;
+  readonly inspectSentinels: () => Promise<SentinelInspection | null>;
+}
+
 /**
- * Asks the nodes themselves, through the same gate and connection as the sessions.
+ * Asks the nodes themselves, through the same gate and connections as the sessions, and makes a change as the sessions do.
  *
  * @throws SessionUnavailableError when there is no answer within `timeoutMs`.
  *
@@ -14,23 +24,30 @@ import type { SentinelInspection } from './route.js';
  */
 export async function inspectLink(
   link: SessionLink,
-  timeoutMs: number,
-  inspectSentinels: () => Promise<SentinelInspection | null>,
+  { timeoutMs, probe, inspectSentinels }: InspectionParts,
 ): Promise<SessionLinkInspection> {
   const controller = new AbortController();
   const timer = setTimeout(() => {
     controller.abort();
   }, timeoutMs);
-  const late = new SessionUnavailableError('deadline', `Redis has not answered the inspection within ${timeoutMs} ms.`);
-  const ask = async (run: LinkCommand['run'], ...args: string[]): Promise<unknown> => {
+  const late = (cause?: unknown): Error => {
+    const text = `Redis has not answered the inspection within ${timeoutMs} ms.`;
+    return new SessionUnavailableError('deadline', text, cause === undefined ? undefined : { cause });
+  };
+  let refusal: string | null = null;
+  const run = async (command: LinkCommand): Promise<unknown> => {
     try {
-      return await link.execute({ run, keys: [], args }, { signal: () => controller.signal });
+      return await link.execute(command, { signal: () => controller.signal });
     } catch (error) {
-      // What the user of this connection may not ask stays unknown.
-      if (isReplyError(error)) return null;
-      throw error;
+      if (error instanceof SessionUnavailableError && error.reason === 'aborted') throw late(error.cause);
+      if (!isReplyError(error)) throw error;
+      // What the user of this connection may not ask stays unknown; but the change they must be able to make.
+      if (command === probe || !isUnasked(error)) refusal ??= codeOf(error);
+      return null;
     }
   };
+  const ask = (name: 'ping' | 'role' | 'info', ...args: string[]): Promise<unknown> =>
+    run({ run: name, keys: [], args });
   const startedAt = performance.now();
   try {
     const answers = Promise.all([
@@ -38,6 +55,7 @@ export async function inspectLink(
       ask('role'),
       ask('info', 'memory'),
       inspectSentinels(),
+      run(probe),
     ]);
     const [roundTripMs, role, info, sentinels] = await withinSignal(answers, controller.signal, late);
     const told = parseRole(role);
@@ -51,6 +69,7 @@ export async function inspectLink(
         online: true,
       })),
       sentinels,
+      refusal,
       usedMemoryBytes: bytesOf(memory.get('used_memory')),
       // 0 stands for no limit.
       maxMemoryBytes: bytesOf(memory.get('maxmemory')?.replace(/^0$/, '')),
@@ -60,10 +79,13 @@ export async function inspectLink(
   }
 }
 
-function withinSignal<T>(promise: Promise<T>, signal: AbortSignal, late: Error): Promise<T> {
+function withinSignal<T>(promise: Promise<T>, signal: AbortSignal, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => {
-      reject(late);
+      // After the commands that wait, which know why.
+      setImmediate(() => {
+        reject(late());
+      });
     });
     promise.then(resolve, reject);
   });

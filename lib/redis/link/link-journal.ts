@@ -122,6 +122,11 @@ export class LinkJournal {
     this.#emit('recovered', { primary });
   }
 
+  /** No primary has been usable for some time. */
+  unavailable(outage: SessionLinkEvents['unavailable']): void {
+    this.#emit('unavailable', outage);
+  }
+
   /** Changes of keys are not told by this server. */
   nearCacheOff(reason: string): void {
     if (this.#isNearCacheOff) return;

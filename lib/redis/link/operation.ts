@@ -144,7 +144,7 @@ export class OperationBook {
 
   #endWith(signal: AbortSignal, operation: Operation): () => void {
     const onAbort = (): void => {
-      this.fail(operation, goneError());
+      this.fail(operation, goneError(operation.lastError));
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
@@ -187,19 +187,23 @@ export class OperationBook {
         this.#timer = this.#arm(operation.deadlineAt - now);
         return;
       }
-      this.fail(operation, deadlineError(this.limits.operationTimeoutMs, operation.lastError ?? this.trouble()));
+      this.fail(operation, deadlineError(this.limits.operationTimeoutMs, this.trouble() ?? operation.lastError));
     }
   }
 }
 
-function goneError(): SessionUnavailableError {
-  return new SessionUnavailableError('aborted', 'The caller stopped waiting for its session.');
+function goneError(cause: unknown): SessionUnavailableError {
+  return new SessionUnavailableError('aborted', 'The caller stopped waiting for its session.', causeOf(cause));
 }
 
 function deadlineError(timeoutMs: number, cause: unknown): SessionUnavailableError {
   return new SessionUnavailableError(
     'deadline',
     `No usable Redis primary has confirmed the session operation within ${timeoutMs} ms.`,
-    cause === undefined ? undefined : { cause },
+    causeOf(cause),
   );
+}
+
+function causeOf(cause: unknown): ErrorOptions | undefined {
+  return cause === undefined || cause === null ? undefined : { cause };
 }

@@ -18,6 +18,8 @@ export interface PrimaryRouteParts {
   readonly mode: 'standalone' | 'sentinel';
   readonly finder: PrimaryFinder;
   readonly connection: RedisConnectionOptions;
+  /** A change that a server runs when it takes sessions. */
+  readonly probe: LinkCommand;
   /** Changes acknowledged on one Sentinel's word are kept up to this size. @unit bytes */
   readonly maxProvisionalBytes: number;
   /** How safe a change must be; `null`: the primary alone is enough. */
@@ -46,7 +48,7 @@ export class PrimaryRoute implements Route {
     this.#parts = parts;
     this.#listener = listener;
     this.#log = new ProvisionalLog(parts.maxProvisionalBytes);
-    this.#keeper = new PrimaryKeeper(parts.finder, parts.connection, {
+    this.#keeper = new PrimaryKeeper(parts.finder, parts.connection, parts.probe, {
       onUsable: (node) => {
         this.#commits = this.#groupCommitOn(node);
         this.#feed?.follow(node);
@@ -67,7 +69,7 @@ export class PrimaryRoute implements Route {
 
   get trouble(): Error | null {
     if (this.#keeper.node) return null;
-    return (this.#keeper.lastError as Error | undefined) ?? this.#parts.finder.trouble ?? null;
+    return troubleOf(this.#parts.finder.trouble, this.#keeper.lastError);
   }
 
   /** A primary may come back at any time. */
@@ -157,4 +159,12 @@ export class PrimaryRoute implements Route {
 /** Whether it is the node itself that is asked, and not what it stores. */
 function isInspection({ run }: LinkCommand): boolean {
   return typeof run === 'string' && run !== 'hgetall';
+}
+
+/** What is wrong with the way to the primary, and with the node that was tried last. */
+function troubleOf(found: Error | undefined, tried: unknown): Error | null {
+  const cause = tried instanceof Error ? tried : undefined;
+  const node = tried instanceof ConnectionLostError ? `Redis ${tried.address}: ${tried.reason}` : cause?.message;
+  const said = [found?.message, node].filter((text) => text !== undefined);
+  return said.length === 0 ? null : new Error(said.join('; '), { cause });
 }

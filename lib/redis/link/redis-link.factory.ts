@@ -1,4 +1,4 @@
-import type { SessionLink } from '../../core/session-link.js';
+import type { LinkCommand, SessionLink } from '../../core/session-link.js';
 import type { SessionObservers } from '../../core/session-observer.js';
 import type { ResolvedRedisOptions } from '../../options/redis.options.js';
 import { systemResolver } from '../connection/host-names.js';
@@ -21,23 +21,30 @@ type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
   { kind: K }
 >;
 
+type Parts = Omit<PrimaryRouteParts, 'probe'>;
+
 /**
  * Makes the link to the sessions' Redis: one gate, and the route of the topology. It connects in the background.
  *
+ * @param probe - a change that a server runs when it takes sessions
  * @internal
  */
-export function createSessionLink(options: ResolvedRedisOptions, observers?: SessionObservers): SessionLink {
-  const gate = new SessionGate(options, routeTo(options));
+export function createSessionLink(
+  options: ResolvedRedisOptions,
+  probe: LinkCommand,
+  observers?: SessionObservers,
+): SessionLink {
+  const gate = new SessionGate({ limits: options, probe, makeRoute: routeTo(options, probe) });
   return observers ? new ObservedLink(gate, observers) : gate;
 }
 
-function routeTo(options: ResolvedRedisOptions): RouteFactory {
+function routeTo(options: ResolvedRedisOptions, probe: LinkCommand): RouteFactory {
   const { topology, attemptTimeoutMs } = options;
   switch (topology.kind) {
     case 'sentinel':
-      return (listener) => new PrimaryRoute(sentinelParts(options, topology, listener), listener);
+      return (listener) => new PrimaryRoute({ ...sentinelParts(options, topology, listener), probe }, listener);
     case 'standalone':
-      return (listener) => new PrimaryRoute(standaloneParts(options, topology), listener);
+      return (listener) => new PrimaryRoute({ ...standaloneParts(options, topology), probe }, listener);
     case 'cluster':
       return (listener) => {
         const client = createHardenedCluster(options, topology, {
@@ -56,7 +63,7 @@ function routeTo(options: ResolvedRedisOptions): RouteFactory {
   }
 }
 
-function standaloneParts(options: ResolvedRedisOptions, topology: Topology<'standalone'>): PrimaryRouteParts {
+function standaloneParts(options: ResolvedRedisOptions, topology: Topology<'standalone'>): Parts {
   const { host, port, path } = topology;
   return {
     mode: 'standalone',
@@ -72,7 +79,7 @@ function sentinelParts(
   options: ResolvedRedisOptions,
   topology: Topology<'sentinel'>,
   listener: RouteListener,
-): PrimaryRouteParts {
+): Parts {
   const connection = connectionTo(options, topology.node);
   const { sentinels, name, natMap, node } = topology;
   const finder = new SentinelFinder({

@@ -8,10 +8,13 @@ import type {
 } from '../../core/session-link.js';
 import type { SessionLinkEvents } from '../../core/session-link-events.js';
 import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
+import { isReplyError } from '../connection/connection-lost.error.js';
+import { codeOf } from '../connection/server-reply.js';
 import { CommandLane } from './command-lane.js';
 import { inspectLink } from './link-inspection.js';
 import { LinkJournal } from './link-journal.js';
 import { OperationBook, type Operation, type OperationLimits } from './operation.js';
+import { OutageWatch } from './outage-watch.js';
 import type { Route, RouteFactory } from './route.js';
 
 /** An attempt that has not been executed by twice its time never will be, even by a server that was frozen meanwhile. */
@@ -23,6 +26,14 @@ export interface GateLimits extends OperationLimits {
   readonly attemptTimeoutMs: number;
 }
 
+/** What a gate is made of. @internal */
+export interface SessionGateParts {
+  readonly limits: GateLimits;
+  /** A change that a server runs when it takes sessions. */
+  readonly probe: LinkCommand;
+  readonly makeRoute: RouteFactory;
+}
+
 /**
  * The one gate that all operations pass: they wait here for a usable primary, are sent along the route, and sent again when
  * the node or the connection goes, until they are done or their deadline has come.
@@ -31,17 +42,20 @@ export interface GateLimits extends OperationLimits {
  */
 export class SessionGate implements SessionLink {
   readonly #limits: GateLimits;
+  readonly #probe: LinkCommand;
   readonly #route: Route;
   readonly #journal = new LinkJournal();
   readonly #book: OperationBook;
   readonly #reads: CommandLane;
   readonly #writes: CommandLane;
+  readonly #outage: OutageWatch;
   /** Changes that were acknowledged too early and are being made again. */
   #restoring = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(limits: GateLimits, makeRoute: RouteFactory) {
+  constructor({ limits, probe, makeRoute }: SessionGateParts) {
     this.#limits = limits;
+    this.#probe = probe;
     this.#book = new OperationBook(limits, () => this.#route.trouble);
     const attempt = (operation: Operation): void => {
       this.#attempt(operation);
@@ -50,8 +64,16 @@ export class SessionGate implements SessionLink {
     this.#reads = new CommandLane(attempt, () => this.#route.isOpen && this.#restoring === 0);
     this.#writes = new CommandLane(attempt, () => this.#route.isOpen);
     const journal = this.#journal;
+    this.#outage = new OutageWatch(
+      () => this.#route.trouble,
+      (outage) => {
+        journal.unavailable(outage);
+      },
+    );
+    this.#outage.begin();
     this.#route = makeRoute({
       onUsable: (name, server) => {
+        this.#outage.end();
         journal.usable(name, server);
         for (const lane of [this.#reads, this.#writes]) {
           lane.restart();
@@ -59,6 +81,7 @@ export class SessionGate implements SessionLink {
         }
       },
       onLost: (name, reason, heardAt) => {
+        this.#outage.begin();
         journal.lost(name, reason, heardAt);
       },
       onUnconfirmed: (commands) => {
@@ -92,6 +115,15 @@ export class SessionGate implements SessionLink {
     return operation.promise;
   }
 
+  async ready(): Promise<void> {
+    try {
+      await this.execute(this.#probe);
+    } catch (error) {
+      if (!isReplyError(error)) throw error;
+      throw new SessionUnavailableError('refused', `Redis refuses sessions: ${codeOf(error)}.`, { cause: error });
+    }
+  }
+
   nowMs(): number {
     return Math.round(performance.now() + this.#route.clockOffsetMs);
   }
@@ -105,11 +137,12 @@ export class SessionGate implements SessionLink {
       totals: { ...this.#journal.totals },
       waiting: this.#reads.queued + this.#writes.queued + this.#route.waiting,
       lastFailover: this.#journal.lastFailover,
+      trouble: this.#route.trouble?.message ?? null,
     };
   }
 
   inspect(timeoutMs: number): Promise<SessionLinkInspection> {
-    return inspectLink(this, timeoutMs, () => this.#route.inspectSentinels());
+    return inspectLink(this, { timeoutMs, probe: this.#probe, inspectSentinels: () => this.#route.inspectSentinels() });
   }
 
   on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {
@@ -131,6 +164,7 @@ export class SessionGate implements SessionLink {
     await this.#book.empty();
     this.#reads.stop();
     this.#writes.stop();
+    this.#outage.end();
     this.#journal.closed();
     this.#route.close();
   }

@@ -1,11 +1,14 @@
+import type { LinkCommand } from '../../core/session-link.js';
 import type { ConnectionLostError } from '../connection/connection-lost.error.js';
 import { addressKey } from '../connection/node-address.js';
 import type { PrimaryChoice, PrimaryFinder } from './primary-finder.js';
 import { PrimaryNode } from './primary-node.js';
 import type { RedisConnectionOptions } from '../connection/redis-connection.js';
 
-/** Pause before a node that could not be opened is tried again. @unit milliseconds */
-const RETRY_MS = 50;
+/** Pause before a node that could not be opened is tried again: at first, and at the most. @unit milliseconds */
+const RETRY_MS = { least: 50, most: 1000 };
+/** So many attempts follow each other quickly: a server that restarts is in use at once. */
+const QUICK_ATTEMPTS = 40;
 
 /** Whom the keeper tells. @internal */
 export interface PrimaryKeeperListener {
@@ -25,11 +28,15 @@ export class PrimaryKeeper {
   /** The node that could not be opened a moment ago. */
   #failedKey: string | null = null;
   #lastError: unknown = undefined;
+  /** Attempts that failed in a row. */
+  #failures = 0;
   #isClosed = false;
 
   constructor(
     private readonly finder: PrimaryFinder,
     private readonly options: RedisConnectionOptions,
+    /** A change that a server runs when it takes sessions. */
+    private readonly probe: LinkCommand,
     private readonly listener: PrimaryKeeperListener,
   ) {
     finder.onChange = () => {
@@ -78,7 +85,7 @@ export class PrimaryKeeper {
     this.#opening?.leave('another node is the primary');
     const node = new PrimaryNode(choice, this.options);
     this.#opening = node;
-    node.open().then(
+    node.open(this.probe).then(
       () => {
         this.#settle(node);
       },
@@ -96,6 +103,7 @@ export class PrimaryKeeper {
     this.#opening = null;
     this.#node = node;
     this.#lastError = undefined;
+    this.#failures = 0;
     this.finder.settle(node.choice);
     node.onLost((error) => {
       this.#lose(node, error);
@@ -114,7 +122,12 @@ export class PrimaryKeeper {
     this.#retry = setTimeout(() => {
       this.#failedKey = null;
       this.#evaluate();
-    }, RETRY_MS);
+    }, this.#pauseMs());
+  }
+
+  #pauseMs(): number {
+    const isQuick = this.#failures++ < QUICK_ATTEMPTS;
+    return isQuick ? RETRY_MS.least : Math.min(RETRY_MS.most, RETRY_MS.least * (this.#failures - QUICK_ATTEMPTS));
   }
 
   #lose(node: PrimaryNode, error: ConnectionLostError): void {

@@ -5,9 +5,11 @@ import { inquire, parseInfo, parseRole, type NodeReport, type ToldRole } from '.
 import type { PrimaryChoice } from './primary-finder.js';
 import { RedisConnection, type RedisConnectionOptions } from '../connection/redis-connection.js';
 import { CommandRunner } from '../connection/script-call.js';
+import { refusalOf } from '../connection/server-reply.js';
 
 /** How often a primary in use is asked whether it still is one, and for the time. @unit milliseconds */
 const INQUIRY_PERIOD_MS = 500;
+const REPLICA = 'it is a replica';
 /** Samples of the clock: the most advanced of them is the one that was delayed least. */
 const CLOCK_SAMPLES = 8;
 
@@ -84,22 +86,26 @@ export class PrimaryNode {
   }
 
   /**
-   * Opens both connections and checks that they lead to a primary that serves.
+   * Opens both connections and checks that they lead to a primary that serves and that takes sessions.
    *
+   * @param probe - a change that a server runs when it takes sessions
    * @throws ConnectionLostError when they do not.
    */
-  async open(): Promise<this> {
+  async open(probe: LinkCommand): Promise<this> {
     await Promise.all([this.read.connect(), this.write.connect()]);
-    const [report, other, info] = await Promise.all([
+    const [report, other, info, refusal] = await Promise.all([
       inquire(this.read),
       inquire(this.write),
       this.read.call('info', 'server').catch(() => null),
+      this.run(probe, Number.MAX_SAFE_INTEGER).then(() => null, refusalOf),
     ]);
     this.#accept(report);
     const facts = parseInfo(info);
     this.#waitsForOthers = isBefore(facts.get('redis_version'), 7, 2);
     this.#runId = facts.get('run_id') ?? null;
-    if (other.role === 'slave') this.leave('it is a replica');
+    if (other.role === 'slave') this.leave(REPLICA);
+    if (report.isSentinel) this.leave('it is a Sentinel; give it in `sentinels`, with the `name` of its group');
+    if (refusal !== null) this.leave(`it refuses sessions: ${refusal}`);
     if (this.lost) throw this.lost;
     this.#timer = setInterval(() => void this.sync(performance.now()).catch(() => undefined), INQUIRY_PERIOD_MS);
     return this;
@@ -174,7 +180,7 @@ export class PrimaryNode {
 
   #accept(report: NodeReport): void {
     this.#report = report;
-    if (report.role === 'slave') this.leave('it is a replica');
+    if (report.role === 'slave') this.leave(REPLICA);
     else if (report.isLoading) this.leave('it is loading its data set');
     if (report.clockOffsetMs !== null) this.#setClock(report.clockOffsetMs);
     for (const listener of this.#onReport) listener();

@@ -12,7 +12,7 @@ class SlotCommand extends RedactedCommand {
   readonly #slot: number;
 
   constructor(slot: number, name: string, ...args: string[]) {
-    super(name, args, args);
+    super({ name, args, shown: args });
     this.#slot = slot;
   }
 
@@ -75,7 +75,7 @@ export class ClusterReplication {
 
   #send(command: RedactedCommand): Promise<unknown> {
     this.client.sendCommand(command);
-    return this.withinAttempt(command.promise);
+    return this.withinAttempt(command.replied);
   }
 
   #note(master: string, isAlone: boolean): void {

@@ -55,7 +55,7 @@ export class SentinelFinder implements PrimaryFinder {
     const { best, troubles } = this.sentinels;
     if (!best)
       return new Error(
-        `No Sentinel names a primary "${this.options.name}": ${troubles.join('; ') || 'none has answered yet'}`,
+        `No Sentinel names a primary "${this.options.name}": ${troubles.map((trouble) => `Sentinel ${trouble}`).join('; ') || 'none has answered yet'}`,
       );
     if (this.#current) return undefined;
     const { outcome, reason } = decidePrimary(this.#view(this.#searchingSince));

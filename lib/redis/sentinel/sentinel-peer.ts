@@ -97,7 +97,7 @@ export class SentinelPeer {
 
   /** Why it gives no answer, or `null`. */
   get trouble(): string | null {
-    return this.#view ? null : this.#trouble;
+    return this.#view || this.#trouble === null ? null : saidOf(this.#trouble, this.options.name);
   }
 
   /** Its last answer; `null` when it does not answer now. */
@@ -260,6 +260,12 @@ export class SentinelPeer {
     if (this.#isClosed) return;
     this.#subscriptionTimer = setTimeout(() => void this.#subscribe(), this.#subscriptionDelayMs);
   }
+}
+
+/** What a Sentinel answered, in words for an operator. */
+function saidOf(message: string, name: string): string {
+  if (message.startsWith('ERR No such master')) return `no master "${name}"`;
+  return message.startsWith('ERR unknown command') ? 'it is not a Sentinel' : message;
 }
 
 /** What the lists of other nodes are a part of: with any of it they may have changed. */

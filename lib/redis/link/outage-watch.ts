@@ -1,0 +1,50 @@
+import type { SessionLinkEvents } from '../../core/session-link-events.js';
+
+/** When an outage is told of, after its beginning and then after each time before; the last holds on. @unit milliseconds */
+const PACE_MS = [2000, 30_000, 300_000];
+
+/**
+ * Tells of an outage that lasts: early, and then ever more rarely, however many operations wait for its end.
+ *
+ * @internal
+ */
+export class OutageWatch {
+  #sinceAt: number | null = null;
+  #toldCount = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param trouble - why no operation can succeed now; `null` while nobody knows
+   * @param tell - takes what is known
+   */
+  constructor(
+    private readonly trouble: () => Error | null,
+    private readonly tell: (outage: SessionLinkEvents['unavailable']) => void,
+  ) {}
+
+  /** No primary is usable from now on; nothing happens when that is known. */
+  begin(): void {
+    if (this.#sinceAt !== null) return;
+    this.#sinceAt = performance.now();
+    this.#toldCount = 0;
+    this.#arm();
+  }
+
+  /** It is over. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#sinceAt = null;
+  }
+
+  #arm(): void {
+    const delayMs = PACE_MS[Math.min(this.#toldCount, PACE_MS.length - 1)];
+    this.#timer = setTimeout(() => {
+      const cause = this.trouble()?.message;
+      if (cause !== undefined) {
+        this.#toldCount++;
+        this.tell({ cause, forMs: Math.round(performance.now() - (this.#sinceAt ?? 0)) });
+      }
+      this.#arm();
+    }, delayMs).unref();
+  }
+}
