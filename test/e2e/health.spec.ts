@@ -31,7 +31,9 @@ class HealthController {
   check(@Query() query: Record<string, string>) {
     const timeoutMs = Number(query['timeoutMs'] ?? 1000);
     const countSessions = query['count'] === undefined ? undefined : query['count'] === 'true';
-    return this.health.check([() => this.sessions.isHealthy('sessions', { timeoutMs, countSessions })]);
+    return this.health.check([
+      () => this.sessions.isHealthy('sessions', { timeoutMs, countSessions, details: query['brief'] === undefined }),
+    ]);
   }
 
   @Post('login')

@@ -59,7 +59,7 @@ async function check({ status, inspect, count, options, terminus }: Scene) {
     { directory } as SessionRepository,
     link as SessionLink,
   );
-  const result = await indicator.isHealthy('sessions', options);
+  const result = await indicator.isHealthy('sessions', { details: true, ...options });
   return result.sessions;
 }
 
@@ -72,6 +72,28 @@ class Terminus11 {
 }
 
 describe('a health check of sessions in Redis', () => {
+  it('shows no address and no count to those who did not ask for details', async () => {
+    const lastFailover = { from: '10.0.0.9:1', to: '10.0.0.1:6379', degraded: false };
+    const status = { trouble: 'Redis 10.0.0.1:6379: WRONGPASS', lastFailover, state: 'degraded' } as never;
+    expect(await check({ status, options: { details: false } })).toEqual({
+      status: 'degraded',
+      mode: 'sentinel',
+      state: 'degraded',
+      degraded: true,
+      reasons: ['Changes are held by the primary alone.'],
+    });
+  });
+
+  it.each(['OOM', 'MISCONF', 'NOPERM wait; rights: docs/operations.md#acl-users'])(
+    'is down when the primary refuses changes: %s',
+    async (refusal) => {
+      expect(await check({ inspect: { refusal } })).toMatchObject({
+        status: 'down',
+        reasons: [`The primary refuses changes (${refusal}).`],
+      });
+    },
+  );
+
   it('is up and tells all that it knows', async () => {
     expect(await check({})).toEqual({
       status: 'up',
@@ -79,6 +101,7 @@ describe('a health check of sessions in Redis', () => {
       degraded: false,
       reasons: [],
       state: 'ready',
+      trouble: null,
       primary: '10.0.0.1:6379',
       role: 'master',
       roundTripMs: 0.5,
