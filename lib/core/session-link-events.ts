@@ -28,8 +28,8 @@ export interface SessionLinkEvents {
   /** The primary in use was lost; operations wait. */
   readonly lost: { readonly primary: string; readonly reason: string };
   /**
-   * No primary has been usable for `forMs`: after two seconds, again after half a minute, then every five minutes. `cause` names
-   * what was tried and what each said.
+   * No primary has been usable for `forMs`: two seconds after the start, `operationTimeoutMs` after a loss; again half a minute
+   * later, then every five minutes. `cause` names what was tried and what each said.
    */
   readonly unavailable: { readonly cause: string; readonly forMs: number };
   /** Another node is the primary now. */

@@ -177,7 +177,7 @@ const checks: Readonly<Record<Kind, (given: RedisInput, faults: OptionFaults) =>
 /** Settings of a client under which our commands mean something else than they say. */
 function checkClient(client: Redis | Cluster, faults: OptionFaults): void {
   const own = client.options as RedisInput;
-  const settings = { ...(isObject(own['redisOptions']) ? own['redisOptions'] : {}), ...own } as RedisInput;
+  const settings = { ...(isObject(own['redisOptions']) ? own['redisOptions'] : {}), ...own };
   const path = `${ROOT}.client`;
   if (settings['keyPrefix'])
     faults.add(

@@ -6,6 +6,7 @@ import { RedisSessionStore } from '../../lib/index.js';
 import type { SessionRedisOptions } from '../../lib/index.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
+import { createRedisProbe } from '../../lib/store/session-repository.factory.js';
 import { startClusterTopology } from '../../tools/redis-lab/cluster-topology.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';
@@ -13,7 +14,7 @@ import { startTcpProxy } from '../../tools/redis-lab/tcp-proxy.js';
 import { applicationRights, furtherRights } from '../support/acl-lists.js';
 import { change } from '../contract/session-repository.contract.js';
 import { openNear, openPlain, serving } from './near-cache.support.js';
-import { linkKeeper, PROBE, standaloneOptions } from './redis-link.support.js';
+import { linkKeeper, standaloneOptions } from './redis-link.support.js';
 
 const keeper = linkKeeper();
 const stops: (() => unknown)[] = [];
@@ -42,7 +43,8 @@ function refusalsOf(link: SessionLink): string[] {
 }
 
 function openLink(redis: SessionRedisOptions): SessionLink {
-  const link = createSessionLink(resolveStoreOptions({ application: 'near', redis }).redis, PROBE);
+  const options = resolveStoreOptions({ application: 'near', redis });
+  const link = createSessionLink(options.redis, createRedisProbe(options));
   stops.push(() => link.close());
   return link;
 }

@@ -52,7 +52,7 @@ function open(redis: SessionRedisOptions): SessionLink {
 
 /** What is told of a link that finds no primary: once, within a few seconds, and the same to everybody who asks. */
 async function expectTrouble(redis: object, expected: string | RegExp): Promise<void> {
-  const link = open({ ...redis, operationTimeoutMs: 3000 } as SessionRedisOptions);
+  const link = open({ ...redis, operationTimeoutMs: 3000 });
   const told: string[] = [];
   link.on('unavailable', ({ cause, forMs }) => {
     expect(forMs).toBeGreaterThanOrEqual(1900);

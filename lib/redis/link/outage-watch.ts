@@ -1,7 +1,7 @@
 import type { SessionLinkEvents } from '../../core/session-link-events.js';
 
-/** When an outage is told of, after its beginning and then after each time before; the last holds on. @unit milliseconds */
-const PACE_MS = [2000, 30_000, 300_000];
+/** When an outage is told of again, each after the time before; the last holds on. @unit milliseconds */
+const PACE_MS = [30_000, 300_000];
 
 /**
  * Tells of an outage that lasts: early, and then ever more rarely, however many operations wait for its end.
@@ -22,12 +22,12 @@ export class OutageWatch {
     private readonly tell: (outage: SessionLinkEvents['unavailable']) => void,
   ) {}
 
-  /** No primary is usable from now on; nothing happens when that is known. */
-  begin(): void {
+  /** No primary is usable from now on: told of after `patienceMs`. Nothing happens when that is known. */
+  begin(patienceMs: number): void {
     if (this.#sinceAt !== null) return;
     this.#sinceAt = performance.now();
     this.#toldCount = 0;
-    this.#arm();
+    this.#arm(patienceMs);
   }
 
   /** It is over. */
@@ -36,15 +36,15 @@ export class OutageWatch {
     this.#sinceAt = null;
   }
 
-  #arm(): void {
-    const delayMs = PACE_MS[Math.min(this.#toldCount, PACE_MS.length - 1)];
+  #arm(delayMs: number): void {
     this.#timer = setTimeout(() => {
       const cause = this.trouble()?.message;
-      if (cause !== undefined) {
-        this.#toldCount++;
-        this.tell({ cause, forMs: Math.round(performance.now() - (this.#sinceAt ?? 0)) });
+      if (cause === undefined) {
+        this.#arm(delayMs);
+        return;
       }
-      this.#arm();
+      this.tell({ cause, forMs: Math.round(performance.now() - (this.#sinceAt ?? 0)) });
+      this.#arm(PACE_MS[Math.min(this.#toldCount++, PACE_MS.length - 1)] as number);
     }, delayMs).unref();
   }
 }

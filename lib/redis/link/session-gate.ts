@@ -20,6 +20,9 @@ import type { Route, RouteFactory } from './route.js';
 /** An attempt that has not been executed by twice its time never will be, even by a server that was frozen meanwhile. */
 const STAMP_ATTEMPTS = 2;
 
+/** How long the first primary is looked for until the log says why there is none. @unit milliseconds */
+const START_PATIENCE_MS = 2000;
+
 /** Bounds of a gate. @internal */
 export interface GateLimits extends OperationLimits {
   /** Time one attempt may take. @unit milliseconds */
@@ -70,7 +73,7 @@ export class SessionGate implements SessionLink {
         journal.unavailable(outage);
       },
     );
-    this.#outage.begin();
+    this.#outage.begin(START_PATIENCE_MS);
     this.#route = makeRoute({
       onUsable: (name, server) => {
         this.#outage.end();
@@ -81,7 +84,8 @@ export class SessionGate implements SessionLink {
         }
       },
       onLost: (name, reason, heardAt) => {
-        this.#outage.begin();
+        // A failover may take so long; from then on requests fail.
+        this.#outage.begin(limits.operationTimeoutMs);
         journal.lost(name, reason, heardAt);
       },
       onUnconfirmed: (commands) => {
