@@ -77,7 +77,9 @@ export async function nearPlaces(): Promise<RepositoryUnderTest> {
     open: ({ absoluteTimeoutMs = null, userLimit = null, application = 'app' } = {}) => {
       const link = createSessionLink(redis, createRedisProbe({ application, redis }));
       links.push(link);
-      return flat(createRedisRepository(link, { application, absoluteTimeoutMs, userLimit, hashUserIds, nearCache, redis }));
+      return flat(
+        createRedisRepository(link, { application, absoluteTimeoutMs, userLimit, hashUserIds, nearCache, redis }),
+      );
     },
     stop: async () => {
       await Promise.all(links.map((link) => link.close()));
