@@ -5,8 +5,8 @@ import type {
   OnApplicationShutdown,
   OnModuleInit,
 } from '@nestjs/common';
-import { Inject, Module, RequestMethod } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import { Inject, Logger, Module, RequestMethod } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 import {
   SESSION_EVENTS,
@@ -54,6 +54,7 @@ export class SessionModule implements NestModule, OnModuleInit, OnApplicationShu
     @Inject(SESSION_MIDDLEWARE) private readonly middleware: SessionMiddleware,
     @Inject(SESSION_LINK) private readonly link: SessionLink | null,
     @Inject(SESSION_REDIS) private readonly redis: Redis | Cluster | null,
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
   ) {}
 
   /**
@@ -118,6 +119,7 @@ export class SessionModule implements NestModule, OnModuleInit, OnApplicationShu
 
   /** With `failFast` the start waits until sessions can be stored, or fails. Called by Nest. */
   async onModuleInit(): Promise<void> {
+    this.warnOfTwin();
     if (!this.options.failFast || !this.link) return;
     try {
       await this.link.ready();
@@ -126,6 +128,24 @@ export class SessionModule implements NestModule, OnModuleInit, OnApplicationShu
       await this.onApplicationShutdown();
       throw error;
     }
+  }
+
+  /** A second registration with the same cookie never gets a request, and has connections and background work all the same. */
+  private warnOfTwin(): void {
+    const { application, cookie } = this.options;
+    const all = this.discovery
+      .getProviders()
+      .filter(({ token }) => token === SESSION_OPTIONS)
+      .map(({ instance }) => instance as ResolvedSessionOptions);
+    const twin = all.find(
+      (other) =>
+        other.application === application && other.cookie.name === cookie.name && other.cookie.path === cookie.path,
+    );
+    if (!twin || twin === this.options) return;
+    new Logger(`Session ${application}`).warn(
+      `SessionModule is registered twice with the application "${application}" and the cookie "${cookie.name}": the second one ` +
+        'handles no request. Register it once and import the same module; or give each an application and a cookie of its own.',
+    );
   }
 
   /** Lets saves under way finish, then closes the connections this module opened; never those it was given. Called by Nest. */

@@ -5,6 +5,7 @@ import type { SessionLinkEvents } from './core/session-link-events.js';
 import { isStoredId, storedId } from './core/session-id.js';
 import type { StoredSession } from './core/session-record.js';
 import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import { SessionMissingError } from './errors/session-missing.error.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
 import { SessionEvents } from './session.events.js';
@@ -103,7 +104,7 @@ export class SessionService {
   /**
    * Gives the request's session a new id, as is due at every change of privileges; resolves with the new session.
    *
-   * @throws Error when no request's session is at hand.
+   * @throws SessionMissingError when no request's session is at hand: outside of a request, on a route that the module does not cover.
    * @throws RangeError when `graceMs` is not a number from 0 to 60,000.
    * @throws SessionUnavailableError when the old session could not be ended; the request has a new one all the same.
    */
@@ -260,8 +261,7 @@ export class SessionService {
 
   private requireCurrent(what: string): Session & Partial<SessionData> {
     const session = this.current();
-    if (!session)
-      throw new Error(`${what} needs a request with a session: is this route covered by the module's \`forRoutes\`?`);
+    if (!session) throw new SessionMissingError(`SessionService.${what}`, 'the code that runs');
     return session;
   }
 

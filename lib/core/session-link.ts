@@ -26,6 +26,8 @@ export interface LinkCommandOptions {
    * for a primary: to make a signal and to listen to it costs more than the whole of a read that is answered at once.
    */
   readonly signal?: (() => AbortSignal) | undefined;
+  /** Nobody waits for it: it ends at once when the link is closed while no primary is usable. */
+  readonly background?: boolean | undefined;
 }
 
 /** What a link has counted since its start. @public */

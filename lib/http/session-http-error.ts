@@ -32,6 +32,11 @@ export function isOutage(error: unknown): boolean {
   return isHttp(error) && error.getStatus() === UNAVAILABLE;
 }
 
+/** Whether it was the client that gave up. @internal */
+export function isAbandoned(error: unknown): boolean {
+  return isSessionError(error) && 'reason' in error && error.reason === 'aborted';
+}
+
 /** Gives the 503 of an outage its header, unless the application has. @internal */
 export function tellWhenToRetry(response: ServerResponse): void {
   if (!response.hasHeader('Retry-After')) response.setHeader('Retry-After', RETRY_AFTER);

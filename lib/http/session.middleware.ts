@@ -11,7 +11,8 @@ import type { RawRequest } from './raw-http.js';
 import type { SessionContext } from './session-context.js';
 import { SessionCookies, forwardedProtocolOf } from './session-cookie.js';
 import type { SessionCookieSettings } from './session-cookie.js';
-import { isOutage, sessionErrorResponse, tellWhenToRetry } from './session-http-error.js';
+import { OutageLog } from './outage-log.js';
+import { isAbandoned, isOutage, sessionErrorResponse, tellWhenToRetry } from './session-http-error.js';
 import type { SessionErrorResponse } from './session-http-error.js';
 import { SessionRequest } from './session-request.js';
 import type { SessionPolicy } from './session-policy.js';
@@ -65,6 +66,7 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
   readonly saveUninitialized: boolean;
   readonly genid: SessionPolicy<SessionRequest>['genid'];
   private readonly foreign: RequestStore;
+  private readonly outages: OutageLog;
   private hasWarnedOfDroppedCookie = false;
 
   constructor(
@@ -75,6 +77,7 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
     private readonly logger: SessionHandlerLogger,
   ) {
     this.cookies = new SessionCookies(options);
+    this.outages = new OutageLog(logger);
     this.saveUninitialized = options.saveUninitialized ?? false;
     this.genid = options.genid;
     this.foreign = new ForeignRequestStore(store);
@@ -133,7 +136,8 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
     const answer = sessionErrorResponse(error);
     const subject = what === 'store' ? 'A session could not be stored' : 'A response could not be sent';
     const text = `${subject}; answered ${answer.status}. ${messageOf(error)}`;
-    if (answer.status < 500 || isOutage(error)) this.logger.warn(text);
+    if (isOutage(error)) this.outages.note(text);
+    else if (answer.status < 500) this.logger.warn(text);
     else this.logger.error(text, stackOf(error));
     return answer;
   }
@@ -170,7 +174,10 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
     }
     // No session and no cookie, so that the user's own stays.
     delete session.request.session;
-    if (isOutage(error)) tellWhenToRetry(session.response);
+    if (isOutage(error)) {
+      tellWhenToRetry(session.response);
+      if (!isAbandoned(error)) this.outages.note(`A session could not be read; answered 503. ${messageOf(error)}`);
+    }
     next(error);
   }
 

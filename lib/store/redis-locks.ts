@@ -1,5 +1,5 @@
 import { lockSession, unlockSession } from '../scripts/scripts.generated.js';
-import type { ScriptLink } from '../scripts/script-arguments.js';
+import { inBackground, type ScriptLink } from '../scripts/script-arguments.js';
 import type { RedisKeyLayout } from './redis-key-layout.js';
 import type { SessionLockPlace } from './session-repository.js';
 
@@ -21,6 +21,6 @@ export class RedisLocks implements SessionLockPlace {
 
   async unlock(sid: string, owner: string): Promise<void> {
     const { lock } = this.layout.session(sid);
-    await unlockSession(this.link, { lock }, { owner });
+    await unlockSession(inBackground(this.link), { lock }, { owner });
   }
 }

@@ -17,7 +17,10 @@ const MAX_WAITING = 256;
 export interface SessionLock {
   /** Names the holder to the scripts that store the session. */
   readonly owner: string;
-  /** Gives the lock back; does nothing the second time. Never rejects: the lock ends by itself. */
+  /**
+   * Gives the lock back; does nothing the second time. Resolves at once: the next one's question follows on the same way, and
+   * while Redis is away nobody waits for what ends by itself.
+   */
   release(): Promise<void>;
 }
 
@@ -101,12 +104,17 @@ export class SessionLocks {
     const renewal = setInterval(() => {
       this.place.lock(sid, owner, this.ttlMs).catch(ignore);
     }, RENEWAL_MS).unref();
-    let released: Promise<void> | undefined;
+    let isReleased = false;
     return {
       owner,
       release: () => {
-        clearInterval(renewal);
-        return (released ??= this.giveBack(sid, owner).finally(leave));
+        if (!isReleased) {
+          isReleased = true;
+          clearInterval(renewal);
+          void this.giveBack(sid, owner);
+          leave();
+        }
+        return Promise.resolve();
       },
     };
   }

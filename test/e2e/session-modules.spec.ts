@@ -27,6 +27,38 @@ class Shop extends Counter {}
 @Controller('admin')
 class Admin extends Counter {}
 
+@Controller('outside')
+class Outside {
+  constructor(@Inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Post('rotate')
+  async rotate() {
+    await this.sessions.regenerate();
+  }
+}
+
+it('a second registration of the same application and cookie is warned of, once', async () => {
+  const options = { application: 'twin', secret: SECRET };
+  const { log } = await startHttpApp({
+    modules: [SessionModule.forRoot(options), SessionModule.forRoot({ ...options, idleTimeoutMs: 60_000 })],
+  });
+  expect(log).toEqual([
+    expect.stringMatching(
+      /^warn SessionModule is registered twice with the application "twin" and the cookie "connect.sid"/,
+    ),
+  ]);
+});
+
+it('a new id on a route without sessions is an error of this package', async () => {
+  const module = SessionModule.forRoot({ application: 'part', secret: SECRET, exclude: ['outside/{*rest}'] });
+  const { client, app } = await startHttpApp({ modules: [module], controllers: [Outside] });
+  expect((await client().post('/outside/rotate')).status).toBe(500);
+  await expect(app.get(SessionService).regenerate()).rejects.toMatchObject({
+    code: 'SESSION_HTTP_MISSING',
+    asker: 'SessionService.regenerate()',
+  });
+});
+
 /** A portal and its administration: two modules, two cookies, locks of their own. */
 describe.each(PLATFORMS)('two modules in one application on %s', (platform) => {
   it('each gives its own handlers exclusive access', async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SessionData } from 'express-session';
 import { CurrentSession, SessionModule, SessionService } from '../../lib/index.js';
 import type { SessionModuleOptions } from '../../lib/index.js';
+import { SessionSweeper } from '../../lib/session.sweeper.js';
 import type { LiveSession } from '../../lib/http/session.types.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
@@ -80,6 +81,30 @@ describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
     expect(out, 'a logout that did not happen').toMatchObject({ status: 503, setCookie: [] });
     const stranger = await app.client().get('/session');
     expect(stranger).toMatchObject({ status: 200, setCookie: [] });
+  });
+
+  it('tells of many refused requests in one line, not in one for each', async () => {
+    const app = await start({});
+    const client = app.client();
+    await client.post('/set', { count: 1 });
+    await redis.kill();
+    const answers = await Promise.all(Array.from({ length: 60 }, () => client.get('/session')));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    expect(app.log.filter((line) => line.includes('503'))).toEqual([
+      expect.stringMatching(/^warn A session could not be read; answered 503\. No usable Redis primary /),
+    ]);
+  });
+
+  it('ends at once when nothing waits, although work in the background does', async () => {
+    const app = await start({ redis: { host: redis.host, port: redis.port, operationTimeoutMs: 30_000 } });
+    await app.client().post('/set', { count: 1 });
+    await redis.kill();
+    await expect.poll(() => app.app.get(SessionService).status()?.state, { timeout: 10_000 }).toBe('lost');
+    const swept = app.app.get(SessionSweeper).sweep();
+    const startedAt = performance.now();
+    await app.app.close();
+    await swept;
+    expect(performance.now() - startedAt).toBeLessThan(3000);
   });
 
   it('a request whose client has gone stops waiting', async () => {

@@ -85,6 +85,26 @@ describe("a link over the application's client", () => {
     expect(await server.cli('EXISTS', 'ghost')).toBe(0);
   });
 
+  it('fails at once when its owner has closed it, also what waits already', async () => {
+    const server = keep(await startRedisServer());
+    const client = new Redis({ port: server.port });
+    client.on('error', () => undefined);
+    const link = over(client, 10_000);
+    await link.execute({ run: PUT, keys: ['k'], args: ['v'] });
+    server.freeze();
+    const waiting = link.execute({ run: GET, keys: ['k'], args: [] });
+    await pollUntil('the command to be out', () => link.status().state === 'ready');
+    client.disconnect();
+    const startedAt = performance.now();
+    await expect(waiting).rejects.toMatchObject({ reason: 'closed' });
+    await expect(link.execute({ run: GET, keys: ['k'], args: [] })).rejects.toMatchObject({
+      reason: 'closed',
+      message: expect.stringContaining('the ioredis client has been closed by the application') as string,
+    });
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    server.thaw();
+  });
+
   it('works over a Cluster', async () => {
     const cluster = keep(await startClusterTopology());
     const client = new Cluster([...cluster.seeds]);

@@ -2,10 +2,12 @@ import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { RedisSessionStore } from '../../lib/index.js';
+import { createRedisRepository } from '../../lib/store/session-repository.factory.js';
 import { createRedisClient } from '../../lib/redis/link/redis-client.factory.js';
 import { resolveSessionOptions, resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
+import { change } from '../contract/session-repository.contract.js';
 import { GET, linkKeeper } from './redis-link.support.js';
 
 const links = linkKeeper();
@@ -33,6 +35,29 @@ it('is not killed by what others publish to the channel of changed keys', async 
   await pollUntil('the messages', () => (store.nearCache?.invalidations ?? 0) > before || thrown.length > 0);
   expect(thrown).toEqual([]);
   await pollUntil('the cache', () => store.nearCache?.state === 'serving');
+});
+
+it('shows no user id in names of keys when `hashUserIds` is given, and finds the sessions by it', async () => {
+  const server = await startRedisServer();
+  onTestFinished(() => server.stop());
+  const keys = async (hashUserIds: string | undefined): Promise<string> => {
+    await server.cli('FLUSHALL');
+    const options = resolveStoreOptions({
+      application: 'hashed',
+      redis: { host: server.host, port: server.port },
+      hashUserIds,
+    });
+    const link = links.open(options.redis);
+    const repository = createRedisRepository(link, options);
+    await repository.records.create('sid', change({ set: { a: 1 }, userId: 'ada@example.org' }));
+    expect(await repository.directory.listByUser('ada@example.org')).toHaveLength(1);
+    expect(await repository.directory.listByUser('bob@example.org')).toHaveLength(0);
+    return String(await server.cli('KEYS', '*'));
+  };
+  expect(await keys(undefined)).toContain('ada@example.org');
+  const hashed = await keys('a-secret-of-the-hash-tests-0123456789');
+  expect(hashed).toMatch(/\{hashed:0\}:u:[\w-]{43}/);
+  expect(hashed).not.toContain('ada');
 });
 
 it('shows no password to the debug output of ioredis', async () => {

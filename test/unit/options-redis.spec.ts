@@ -237,6 +237,27 @@ describe('A Redis Cluster', () => {
 });
 
 describe("An application's own client", () => {
+  it('is refused with settings under which our commands mean something else', () => {
+    const given: [options: object, fault: string][] = [
+      [
+        { keyPrefix: 'test:' },
+        'redis.client: has a `keyPrefix`, which our scripts do not see: two environments would share sessions. Use `application` instead.',
+      ],
+      [
+        { stringNumbers: true },
+        'redis.client: has `stringNumbers: true`: replies would not be what they are. Leave it out.',
+      ],
+    ];
+    for (const [options, fault] of given) {
+      const client = new Redis({ lazyConnect: true, ...options });
+      const cluster = new Cluster([1], { lazyConnect: true, redisOptions: options });
+      expect(faultsWith({ redis: client })).toEqual([fault]);
+      expect(faultsWith({ redis: { client: cluster } })).toEqual([fault]);
+      cluster.disconnect();
+      client.disconnect();
+    }
+  });
+
   it('is known whichever copy of ioredis made it, and is used as it is', () => {
     const OtherRedis = otherCopyOfIoredis().Redis;
     const clients = [

@@ -1,4 +1,4 @@
-import type { LinkCommand } from '../../core/session-link.js';
+import type { LinkCommand, LinkCommandOptions } from '../../core/session-link.js';
 import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
 import type { PrimaryNode } from '../primary/primary-node.js';
 
@@ -13,6 +13,8 @@ export class Operation {
   isReplay = false;
   /** The clock of a server that found it late, less `performance.now()`, in milliseconds. */
   clockOffsetMs: number | null = null;
+  /** Whether nobody waits for it. */
+  isBackground = false;
   /** The node of the last attempt; `null` before the first, and where a client finds its nodes itself. */
   node: PrimaryNode | null = null;
   /** The last thing that went wrong, as the cause of a refusal. */
@@ -102,15 +104,21 @@ export class OperationBook {
    *
    * @throws SessionUnavailableError when too much is under way.
    */
-  enter(command: LinkCommand, signal: (() => AbortSignal) | undefined): Operation {
+  enter(command: LinkCommand, { signal, background = false }: LinkCommandOptions = {}): Operation {
     const watch = signal && ((waiting: Operation): (() => void) => this.#endWith(signal(), waiting));
     const operation = new Operation(command, this.#deadline(), this.#nextSequence++, watch);
     const { maxWaitingCount, maxWaitingBytes } = this.limits;
     if (this.#open.size >= maxWaitingCount || this.#bytes + operation.bytes > maxWaitingBytes) {
       throw new SessionUnavailableError('overload', 'Too many session operations are waiting for Redis already.');
     }
+    operation.isBackground = background;
     this.#add(operation);
     return operation;
+  }
+
+  /** Ends what nobody waits for. */
+  dropBackground(): void {
+    for (const operation of [...this.#open]) if (operation.isBackground) this.fail(operation, goneError(undefined));
   }
 
   /** Enters an operation that was acknowledged already and has to be made again: it goes before all others, whatever waits. */

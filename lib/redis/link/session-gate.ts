@@ -87,6 +87,7 @@ export class SessionGate implements SessionLink {
         // A failover may take so long; from then on requests fail.
         this.#outage.begin(limits.operationTimeoutMs);
         journal.lost(name, reason, heardAt);
+        if (this.#closing) this.#book.dropBackground();
       },
       onUnconfirmed: (commands) => {
         for (const command of commands) this.#restore(command);
@@ -110,7 +111,7 @@ export class SessionGate implements SessionLink {
     let operation: Operation;
     try {
       this.#requireUsable();
-      operation = this.#book.enter(command, options?.signal);
+      operation = this.#book.enter(command, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -165,12 +166,18 @@ export class SessionGate implements SessionLink {
   async #close(): Promise<void> {
     // Operations that come from now on are refused before this resolves.
     await Promise.resolve();
+    if (!this.#isUsable) this.#book.dropBackground();
     await this.#book.empty();
     this.#reads.stop();
     this.#writes.stop();
     this.#outage.end();
     this.#journal.closed();
     this.#route.close();
+  }
+
+  get #isUsable(): boolean {
+    const { state } = this.#journal;
+    return state === 'ready' || state === 'degraded';
   }
 
   #requireUsable(): void {
