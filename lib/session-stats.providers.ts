@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { SESSION_LINK, SESSION_OPTIONS, SESSION_REPOSITORY } from './core/session.tokens.js';
+import { inBackground } from './core/background-link.js';
 import type { SessionLink } from './core/session-link.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
 import { SessionEvents } from './session.events.js';
@@ -24,7 +25,7 @@ export const statsProviders: Provider[] = [
     useFactory: (options: ResolvedSessionOptions, link: SessionLink | null): StatsSource => {
       const { application, redis } = options;
       if (!redis || !link) return new NoStatsSource();
-      return new InstallationStats(link, keyLayoutOf(application, redis), options);
+      return new InstallationStats(inBackground(link), keyLayoutOf(application, redis), options);
     },
     inject: [SESSION_OPTIONS, SESSION_LINK],
   },
@@ -36,7 +37,7 @@ export const statsProviders: Provider[] = [
       repository: SessionRepository | null,
       events: SessionEvents,
     ): InstallationEventSource => {
-      if (redis && link) return new RedisEventSource(link, keyLayoutOf(application, redis));
+      if (redis && link) return new RedisEventSource(inBackground(link), keyLayoutOf(application, redis));
       if (!repository) return new NoEventSource();
       const source = new LocalEventSource();
       events.all.subscribe((event) => {
@@ -57,7 +58,7 @@ export const statsProviders: Provider[] = [
       if (!repository) return null;
       const isShared = redis && link;
       const lease = isShared
-        ? new RedisSessionLease(link, keyLayoutOf(application, redis).lease('worker'))
+        ? new RedisSessionLease(inBackground(link), keyLayoutOf(application, redis).lease('worker'))
         : new LocalSessionLease();
       return { lease, jobs: stats.jobs(lease) };
     },

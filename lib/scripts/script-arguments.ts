@@ -3,11 +3,6 @@ import type { SessionLink } from '../core/session-link.js';
 /** All that a script needs of a link. @internal */
 export type ScriptLink = Pick<SessionLink, 'execute'>;
 
-/** The same link for work that nobody waits for: it ends with the application, also while Redis is away. @internal */
-export function inBackground(link: ScriptLink): ScriptLink {
-  return { execute: (command) => link.execute(command, { background: true }) };
-}
-
 /** In a session's hash the application's fields begin with this. */
 const FIELD_PREFIX = 'd:';
 

@@ -1,6 +1,6 @@
 import type { StoredSession } from '../core/session-record.js';
 import { countSessions, expireSessions, pageSessions } from '../scripts/scripts.generated.js';
-import { inBackground, type ScriptLink } from '../scripts/script-arguments.js';
+import type { ScriptLink } from '../scripts/script-arguments.js';
 import { PAGE_COUNT } from './redis-index-pages.js';
 import type { RedisKeyLayout } from './redis-key-layout.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
@@ -16,6 +16,8 @@ import type { SessionDirectory } from './session-repository.js';
 export class RedisDirectory implements SessionDirectory {
   constructor(
     private readonly link: ScriptLink,
+    /** For what nobody waits for. */
+    private readonly background: ScriptLink,
     private readonly layout: RedisKeyLayout,
     private readonly reader: RedisSessionReader,
     private readonly users: RedisUserIndex,
@@ -45,7 +47,7 @@ export class RedisDirectory implements SessionDirectory {
 
   async expire(): Promise<readonly string[]> {
     const pages = this.layout.buckets.map((bucket) =>
-      expireSessions(inBackground(this.link), { live: this.layout.live(bucket) }, { count: EXPIRY_PAGE_COUNT }),
+      expireSessions(this.background, { live: this.layout.live(bucket) }, { count: EXPIRY_PAGE_COUNT }),
     );
     return (await Promise.all(pages)).flat();
   }

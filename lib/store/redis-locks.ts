@@ -1,5 +1,5 @@
 import { lockSession, unlockSession } from '../scripts/scripts.generated.js';
-import { inBackground, type ScriptLink } from '../scripts/script-arguments.js';
+import type { ScriptLink } from '../scripts/script-arguments.js';
 import type { RedisKeyLayout } from './redis-key-layout.js';
 import type { SessionLockPlace } from './session-repository.js';
 
@@ -11,6 +11,8 @@ import type { SessionLockPlace } from './session-repository.js';
 export class RedisLocks implements SessionLockPlace {
   constructor(
     private readonly link: ScriptLink,
+    /** For what nobody waits for. */
+    private readonly background: ScriptLink,
     private readonly layout: RedisKeyLayout,
   ) {}
 
@@ -21,6 +23,6 @@ export class RedisLocks implements SessionLockPlace {
 
   async unlock(sid: string, owner: string): Promise<void> {
     const { lock } = this.layout.session(sid);
-    await unlockSession(inBackground(this.link), { lock }, { owner });
+    await unlockSession(this.background, { lock }, { owner });
   }
 }

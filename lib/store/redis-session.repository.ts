@@ -1,3 +1,4 @@
+import { inBackground } from '../core/background-link.js';
 import type { SessionLink } from '../core/session-link.js';
 import type { UserLimit } from '../core/session-record.js';
 import { RedisDirectory } from './redis-directory.js';
@@ -31,11 +32,12 @@ export class RedisSessionRepository implements SessionRepository {
   readonly locks: RedisLocks;
 
   constructor(link: SessionLink, layout: RedisKeyLayout, options: RedisSessionRepositoryOptions) {
+    const background = inBackground(link);
     const reader = new RedisSessionReader(link, layout, options.onUndecodable);
     const users = new RedisUserIndex(link, layout, reader, options.userLimit);
     this.endings = new RedisEndings(link, layout, reader, users, options.tombstoneMs);
     this.records = new RedisRecords(link, layout, reader, users, this.endings, options);
-    this.directory = new RedisDirectory(link, layout, reader, users);
-    this.locks = new RedisLocks(link, layout);
+    this.directory = new RedisDirectory(link, background, layout, reader, users);
+    this.locks = new RedisLocks(link, background, layout);
   }
 }

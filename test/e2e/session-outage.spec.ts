@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SessionData } from 'express-session';
 import { CurrentSession, SessionModule, SessionService } from '../../lib/index.js';
 import type { SessionModuleOptions } from '../../lib/index.js';
-import { SessionSweeper } from '../../lib/session.sweeper.js';
+import { SESSION_REPOSITORY } from '../../lib/core/session.tokens.js';
+import type { SessionRepository } from '../../lib/store/session-repository.js';
 import type { LiveSession } from '../../lib/http/session.types.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
@@ -88,7 +89,9 @@ describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
     const client = app.client();
     await client.post('/set', { count: 1 });
     await redis.kill();
-    const answers = await Promise.all(Array.from({ length: 60 }, () => client.get('/session')));
+    const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const requests = Array.from({ length: 60 }, () => fetch(`${app.url}/session`, { headers: { cookie } }));
+    const answers = await Promise.all(requests);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
     expect(app.log.filter((line) => line.includes('503'))).toEqual([
       expect.stringMatching(/^warn A session could not be read; answered 503\. No usable Redis primary /),
@@ -100,10 +103,11 @@ describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
     await app.client().post('/set', { count: 1 });
     await redis.kill();
     await expect.poll(() => app.app.get(SessionService).status()?.state, { timeout: 10_000 }).toBe('lost');
-    const swept = app.app.get(SessionSweeper).sweep();
+    const repository = app.app.get<SessionRepository>(SESSION_REPOSITORY);
+    const swept = repository.directory.expire().catch((error: unknown) => error);
     const startedAt = performance.now();
     await app.app.close();
-    await swept;
+    expect(await swept).toMatchObject({ reason: 'aborted' });
     expect(performance.now() - startedAt).toBeLessThan(3000);
   });
 
