@@ -7,7 +7,7 @@ import type { SessionEncryptionOptions, SessionEvent, SessionModuleOptions } fro
 import type { LiveSession } from '../../lib/http/session.types.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
-import { createRedisRepository } from '../../lib/store/session-repository.factory.js';
+import { createRedisProbe, createRedisRepository } from '../../lib/store/session-repository.factory.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startRedisServer, type RedisProcess } from '../../tools/redis-lab/redis-server.js';
 import { change } from '../contract/session-repository.contract.js';
@@ -31,7 +31,7 @@ afterAll(async () => {
 function open(encryption: SessionEncryptionOptions | undefined, more: { nearCache?: boolean } = {}) {
   const redis = { host: server.host, port: server.port };
   const options = resolveStoreOptions({ application, redis, encryption, ...more });
-  const link = createSessionLink(options.redis);
+  const link = createSessionLink(options.redis, createRedisProbe(options));
   stops.push(() => link.close());
   return createRedisRepository(link, options);
 }
