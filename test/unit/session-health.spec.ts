@@ -80,7 +80,7 @@ describe('a health check of sessions in Redis', () => {
       mode: 'sentinel',
       state: 'degraded',
       degraded: true,
-      reasons: ['Changes are held by the primary alone.'],
+      reasons: ['A replica that could be promoted lacks changes.'],
     });
   });
 
