@@ -11,7 +11,7 @@ import { SessionModule, SessionStats } from '../../lib/index.js';
 import { resolveStoreOptions } from '../../lib/options/resolve-session-options.js';
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import { SessionLocks } from '../../lib/store/session-locks.js';
-import { createRedisRepository } from '../../lib/store/session-repository.factory.js';
+import { createRedisProbe, createRedisRepository } from '../../lib/store/session-repository.factory.js';
 import type { SessionRepository } from '../../lib/store/session-repository.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import { startSentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
@@ -97,13 +97,14 @@ it(
     await topology.whenStable();
     // The first sample of the elected instance shall have something to measure.
     const { redis } = resolveStoreOptions({ application: 'metrics', redis: topology.redisOptions });
-    const link = createSessionLink(redis);
+    const link = createSessionLink(redis, createRedisProbe({ application: 'metrics', redis }));
     onTestFinished(() => link.close());
     const earlier = createRedisRepository(link, {
       application: 'metrics',
       absoluteTimeoutMs: null,
       userLimit: null,
       nearCache: null,
+      hashUserIds: null,
       redis,
     });
     const before = Array.from({ length: 20 }, () => randomUUID());

@@ -44,7 +44,7 @@ describe('exclusive locks of sessions', () => {
 
   it('are given back at once, also when nobody hears of it', async () => {
     const place = places();
-    const lock = await new SessionLocks(place, 5_000).acquire('a');
+    const lock = await new SessionLocks(place, 5_000, 0).acquire('a');
     place.unlock = () => new Promise(() => undefined);
     const startedAt = performance.now();
     await lock.release();

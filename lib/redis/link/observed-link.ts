@@ -24,6 +24,10 @@ export class ObservedLink implements SessionLink {
     return this.observers.isEmpty ? this.link.execute(command, options) : this.#observed(command, options);
   }
 
+  ready(): Promise<void> {
+    return this.link.ready();
+  }
+
   nowMs(): number {
     return this.link.nowMs();
   }
