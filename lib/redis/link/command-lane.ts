@@ -27,9 +27,9 @@ export class CommandLane {
     private readonly isOpen: () => boolean,
   ) {}
 
-  /** Operations that have not been sent, or must be sent again. */
+  /** Operations that have not been sent, or must be sent again; those that no request waits for do not count. */
   get queued(): number {
-    return this.#queue.reduce((count, operation) => (operation.isSettled ? count : count + 1), 0);
+    return this.#queue.filter(({ isSettled, isBackground }) => !isSettled && !isBackground).length;
   }
 
   /** Sends an operation, now or when its turn has come. */
