@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionLease } from './session-lease.js';
 
 /** Something that one instance does for the whole installation, again and again. @internal */
@@ -14,6 +15,9 @@ export interface WorkerJob {
 
 /** How often the holder of the lease renews it and looks what is due. @unit milliseconds */
 const TICK_MS = 1000;
+
+/** How long a shutdown waits for work that is under way. @unit milliseconds */
+const STOP_MS = 1000;
 
 /** How often the others ask for it. @unit milliseconds */
 const CANDIDATE_MS = 2000;
@@ -50,10 +54,17 @@ export class InstallationWorker {
     this.#later(Math.random() * TICK_MS);
   }
 
-  /** Ends what it is at, and gives the lease back. */
+  /** Ends what it is at, and gives the lease back; waits no longer than a second, as without Redis the lease ends by itself. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    const patience = new AbortController();
+    const { signal } = patience;
+    await Promise.race([this.#end(), delay(STOP_MS, undefined, { signal }).catch(ignore)]);
+    patience.abort();
+  }
+
+  async #end(): Promise<void> {
     await this.#renewal;
     await Promise.all(this.#schedule.map(async ({ running }) => running));
     await this.lease.drop();

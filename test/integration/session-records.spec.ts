@@ -6,6 +6,7 @@ import { resolveStoreOptions } from '../../lib/options/resolve-session-options.j
 import { createSessionLink } from '../../lib/redis/link/redis-link.factory.js';
 import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { RedisSessionRepository } from '../../lib/store/redis-session.repository.js';
+import { createRedisProbe } from '../../lib/store/session-repository.factory.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import { change } from '../contract/session-repository.contract.js';
 import { flat } from '../support/flat-repository.js';
@@ -26,7 +27,8 @@ describe('the records of sessions in Redis', () => {
   beforeAll(async () => {
     server = await startRedisServer();
     const address = { host: server.host, port: server.port };
-    link = createSessionLink(resolveStoreOptions({ application: 'records', redis: address }).redis);
+    const options = resolveStoreOptions({ application: 'records', redis: address });
+    link = createSessionLink(options.redis, createRedisProbe(options));
     redis = new Redis(address);
     repository = open();
   });
