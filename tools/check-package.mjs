@@ -12,8 +12,8 @@ import ts from 'typescript';
 import { root } from './machine.mjs';
 
 /** A session library has no business to be larger; both in bytes. */
-const LARGEST_TARBALL = 160_000;
-const LARGEST_UNPACKED = 640_000;
+const LARGEST_TARBALL = 300_000;
+const LARGEST_UNPACKED = 1_100_000;
 
 /** What may be shipped. */
 const SHIPPED = /^(package\.json|README\.md|LICENSE|dist\/.+\.(js|d\.ts))$/;

@@ -8,6 +8,7 @@ export type SessionFindingSeverity = 'error' | 'warning' | 'info';
 export interface SessionFinding {
   /** Stable name, in kebab case. */
   readonly id: string;
+  /** Its weight. */
   readonly severity: SessionFindingSeverity;
   /** The fact, with the server's address and value. */
   readonly what: string;

@@ -73,9 +73,12 @@ export class SessionCookie extends ExpressCookie {
 
   /** In one step: express-session asks the clock twice, so that a millisecond is lost each time. */
   override set maxAge(ms: number | null | undefined) {
+    const given: unknown = ms;
+    // express-session's own error, and its own leniency.
+    if (given && typeof given !== 'number' && !(given instanceof Date)) {
+      throw new TypeError('maxAge must be a number or Date');
+    }
     if (typeof ms !== 'number') {
-      // express-session's own error.
-      if (ms && !((ms as unknown) instanceof Date)) throw new TypeError('maxAge must be a number or Date');
       this.expires = ms;
       return;
     }

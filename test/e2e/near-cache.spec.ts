@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
-import type { DynamicModule } from '@nestjs/common';
+
 import { TerminusModule } from '@nestjs/terminus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CurrentSession, SessionAccess, SessionModule, SessionService } from '../../lib/index.js';
@@ -224,8 +224,8 @@ describe('the health check of an application with a near cache', () => {
               redis: { ...redis, ...options },
               nearCache: true,
             }),
-            TerminusModule as unknown as DynamicModule,
-            SessionHealthModule as unknown as DynamicModule,
+            TerminusModule,
+            SessionHealthModule,
           ],
         });
         await pollUntil(`it is ${state}`, () => statusOf(app)?.state === state, { intervalMs: 5 });

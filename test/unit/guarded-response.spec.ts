@@ -181,7 +181,7 @@ describe('a guarded response', () => {
     ['a header in a list', (response) => response.writeHead(200, ['X-A', 'a\nb']), 'ERR_INVALID_CHAR'],
     [
       'a header that is undefined in a list',
-      (response) => response.writeHead(200, ['X-A', undefined as never]),
+      (response) => response.writeHead(200, ['X-A', undefined] as unknown as string[]),
       'ERR_HTTP_INVALID_HEADER_VALUE',
     ],
     ['a status message', (response) => response.writeHead(200, 'a\nb'), 'ERR_INVALID_CHAR'],

@@ -75,11 +75,7 @@ function standaloneParts(options: ResolvedRedisOptions, topology: Topology<'stan
   };
 }
 
-function sentinelParts(
-  options: ResolvedRedisOptions,
-  topology: Topology<'sentinel'>,
-  listener: RouteListener,
-): Parts {
+function sentinelParts(options: ResolvedRedisOptions, topology: Topology<'sentinel'>, listener: RouteListener): Parts {
   const connection = connectionTo(options, topology.node);
   const { sentinels, name, natMap, node } = topology;
   const finder = new SentinelFinder({
