@@ -40,7 +40,7 @@ export interface SessionMiddleware {
 export function createSessionMiddleware(options: SessionMiddlewareOptions): SessionMiddleware {
   const resolved = resolveSessionOptions(options, { isProduction: isProduction(), isMiddleware: true });
   const link = openSessionLink(resolved);
-  const repository = openSessionRepository(resolved, link);
+  const repository = openSessionRepository(resolved, link, options.onEvent);
   const store = openSessionStore(resolved, repository, options.onEvent);
   return assembleSessionMiddleware({ options: resolved, store, repository, link, context: new SessionContext() });
 }
@@ -89,10 +89,11 @@ export function openSessionLink(
 export function openSessionRepository(
   options: ResolvedSessionOptions,
   link: SessionLink | null,
+  onEvent: SessionEventListener | undefined,
 ): SessionRepository | null {
   const { redis, store } = options;
   if (store) return null;
-  if (link && redis) return createRedisRepository(link, { ...options, redis });
+  if (link && redis) return createRedisRepository(link, { ...options, redis, onEvent });
   return createMemoryRepository(options);
 }
 

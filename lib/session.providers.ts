@@ -64,8 +64,11 @@ export const sessionProviders: Provider[] = [
   },
   {
     provide: SESSION_REPOSITORY,
-    useFactory: openSessionRepository,
-    inject: [SESSION_OPTIONS, SESSION_LINK],
+    useFactory: (options: ResolvedSessionOptions, link: SessionLink | null, events: SessionEvents) =>
+      openSessionRepository(options, link, (event) => {
+        events.emit(event);
+      }),
+    inject: [SESSION_OPTIONS, SESSION_LINK, SessionEvents],
   },
   {
     provide: SESSION_STORE,

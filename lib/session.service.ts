@@ -71,6 +71,13 @@ export interface RegenerateOptions {
    * @unit milliseconds
    */
   readonly graceMs?: number | undefined;
+  /**
+   * Whether the user has authenticated in this request, as at a step-up: `authenticatedAt` is now, and `absoluteTimeoutMs` begins
+   * anew. Otherwise the session inherits both: a new id alone is no new authentication.
+   *
+   * @defaultValue false
+   */
+  readonly reauthenticated?: boolean | undefined;
 }
 
 /** The longest grace: the requests that a page has under way. @unit milliseconds */
@@ -105,10 +112,14 @@ export class SessionService {
    * Gives the request's session a new id, as is due at every change of privileges; resolves with the new session.
    *
    * @throws SessionMissingError when no request's session is at hand: outside of a request, on a route that the module does not cover.
+   * @throws SessionGoneError when the session was ended, or got a new id, while the request was under way: the request goes on with an
+   *   empty session, and no other one of the same user comes of it.
    * @throws RangeError when `graceMs` is not a number from 0 to 60,000.
    * @throws SessionUnavailableError when the old session could not be ended; the request has a new one all the same.
    */
-  async regenerate({ keep = [], graceMs = 0 }: RegenerateOptions = {}): Promise<Session & Partial<SessionData>> {
+  async regenerate({ keep = [], graceMs = 0, reauthenticated = false }: RegenerateOptions = {}): Promise<
+    Session & Partial<SessionData>
+  > {
     if (!(graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
       throw new RangeError(`graceMs must be a number of milliseconds from 0 to ${MAX_GRACE_MS}.`);
     }
@@ -116,7 +127,7 @@ export class SessionService {
     const kept = Object.entries(session).filter(
       ([name]) => name !== 'cookie' && (keep === 'all' || keep.includes(name)),
     );
-    await this.context.regenerate(graceMs);
+    await this.context.regenerate({ graceMs, keep, isReauthenticated: reauthenticated });
     return Object.assign(this.requireCurrent('regenerate()'), Object.fromEntries(kept));
   }
 

@@ -69,6 +69,13 @@ export class CurrentSession {
     Object.defineProperty(request, 'session', SESSION_PROPERTY);
   }
 
+  /** Gives the request the session of a draft in place of the one it had. */
+  replace(draft: RequestDraft): void {
+    this.retire('regenerate');
+    this.request.sessionID = draft.sid;
+    this.put(draft);
+  }
+
   /** Takes a session object away from the request. */
   remove(session: LiveSession, replacedBy: string): void {
     if (this.value === session) delete this.request.session;

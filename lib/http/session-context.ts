@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import type { SessionData } from 'express-session';
 import type { RawRequest } from './raw-http.js';
 import { SessionRequest } from './session-request.js';
+import type { SessionRenewal } from './session-succession.js';
 import type { LiveSession } from './session.types.js';
 
 /**
@@ -33,12 +34,12 @@ export class SessionContext {
     }
   }
 
-  /** Gives the current request's session a new id; the old one can be read for `graceMs`. @internal */
-  regenerate(graceMs: number): Promise<void> {
+  /** Gives the current request's session a new id. @internal */
+  regenerate(renewal: SessionRenewal): Promise<void> {
     const request = this.requests.getStore();
     const session = request && SessionRequest.of(request);
     if (!session) return Promise.reject(new Error('There is no request whose session could get a new id.'));
-    return session.regenerate(graceMs);
+    return session.regenerate(renewal);
   }
 
   /**

@@ -1,24 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { SessionReadonlyError } from '../errors/session-readonly.error.js';
+import { SessionGoneError } from '../errors/session-gone.error.js';
 import type { PendingChange, RequestDraft, RequestStore } from '../store/request-store.js';
-import { isSessionCookie } from './cookie-attributes.js';
 import { CallQueue } from './call-queue.js';
 import { CurrentSession } from './current-session.js';
 import { ExclusiveAccess } from './exclusive-access.js';
 import type { ResponseKeeper } from './guarded-response.js';
 import { SESSION_REQUEST, type SessionOperations, type SessionRawRequest } from './live-session.js';
+import { pendingChange } from './pending-change.js';
 import { signalOfClose, type RawRequest } from './raw-http.js';
 import type { VerifiedCookie } from './session-cookie.js';
 import type { SessionHeaders } from './session-headers.js';
 import { isOutage, UNAVAILABLE, type SessionErrorResponse } from './session-http-error.js';
 import type { SessionPolicy } from './session-policy.js';
+import { PLAIN_RENEWAL, SessionSuccession, type SessionRenewal } from './session-succession.js';
 import type { LiveSession, SessionAccessMode } from './session.types.js';
 
 /** What `reload` says of a session that is gone. */
-class SessionGoneError extends Error {}
-
-const NO_COOKIES: readonly string[] = [];
+class ReloadError extends Error {}
 
 /**
  * One request and its session: loads it, runs what the application asks of it, stores what is still to be stored before the response
@@ -50,6 +48,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   /** The id of a session that must end and has not yet. */
   private unended: string | undefined = undefined;
   private readonly calls = new CallQueue();
+  private readonly succession: SessionSuccession;
   private settling: Promise<void> | undefined = undefined;
 
   constructor(
@@ -59,6 +58,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     private port: RequestStore,
   ) {
     this.current = new CurrentSession(request, policy.cookies);
+    this.succession = new SessionSuccession(request, policy.genid);
     (request as SessionRawRequest)[SESSION_REQUEST] = this;
     request.sessionStore = policy.store;
   }
@@ -81,7 +81,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       if (!draft) continue;
       this.brought = cookie;
       this.isTouchOwed = true;
-      this.current.put(draft);
+      this.current.put(this.succession.follow(draft));
       return;
     }
     this.generate();
@@ -96,11 +96,8 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
 
   /** Gives the request a new session under a new id. */
   generate(): void {
-    this.current.retire('regenerate');
-    const sid = this.policy.genid?.(this.request) ?? randomBytes(24).toString('base64url');
-    this.request.sessionID = sid;
     this.isCookieDue = false;
-    this.current.put(this.port.begin(sid));
+    this.current.replace(this.succession.begin(this.port));
   }
 
   save(session: LiveSession): Promise<void> {
@@ -112,14 +109,12 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     return this.calls.run(() => this.end(session.id));
   }
 
-  /** Ends the request's session, or gives up its id for `graceMs` from now, and gives the request a new one. */
-  regenerate(graceMs = 0): Promise<void> {
-    return this.calls.run(async () => {
-      try {
-        await this.end(this.request.sessionID ?? '', graceMs);
-      } finally {
-        this.generate();
-      }
+  /** Gives the request's session a new id, or the request a new session; rejects when the session is gone (SessionGoneError). */
+  regenerate(renewal = PLAIN_RENEWAL): Promise<void> {
+    return this.calls.run(() => {
+      const { draft } = this.current;
+      if (draft?.isStored) return this.moveOn(draft, renewal);
+      return this.end(this.request.sessionID ?? '').finally(this.generate.bind(this));
     });
   }
 
@@ -149,7 +144,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     await this.calls
       .run(() => this.loadAgain(sid))
       .catch((error: unknown) => {
-        if (!(error instanceof SessionGoneError)) throw error;
+        if (!(error instanceof ReloadError)) throw error;
         // The one before ended it: this request goes on with a new one, as it would have without waiting.
         this.generate();
       });
@@ -163,7 +158,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   headersFor(status: number): SessionHeaders | undefined {
     const isOutage = this.hasMetOutage && status === UNAVAILABLE;
     // A session that could not be stored, or not even reached, has no cookie to send.
-    const cookies = this.failure !== undefined || this.isAnonymous ? NO_COOKIES : this.policy.cookiesFor(this);
+    const cookies = this.failure !== undefined || this.isAnonymous ? [] : this.policy.cookiesFor(this);
     const varies = this.current.hasRead || cookies.length > 0;
     return isOutage || varies ? { cookies, isOutage, varies } : undefined;
   }
@@ -218,48 +213,48 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     }
   }
 
-  /** What is to be stored, as far as the handler's access allows. */
   private pending(draft: RequestDraft, live: LiveSession): PendingChange | 'touch' | undefined {
-    if (isSessionCookie(live.cookie)) live.cookie.check();
-    if (this.access === 'none') return undefined;
-    // As express-session does it: a new session is stored once it holds something, a regenerated one in any case.
-    if (this.current.isOptional && !this.policy.saveUninitialized) return undefined;
-    const pending = this.port.inspect(draft, live);
-    if (this.access !== 'readonly' || pending === undefined || pending === 'touch') return pending;
-    const isOfHandler = pending.fields.length > 0 || (isSessionCookie(live.cookie) && live.cookie.isChanged);
-    if (isOfHandler) throw new SessionReadonlyError(pending.fields);
-    return undefined;
+    const { access, current, port, policy } = this;
+    return pendingChange({ access, current, port, saveUninitialized: policy.saveUninitialized }, draft, live);
   }
 
-  private async store(session: LiveSession): Promise<void> {
-    try {
+  private store(session: LiveSession): Promise<void> {
+    return this.attempt(async () => {
       const draft = this.current.own(session, this.port);
       if (!draft) return;
       const pending = this.pending(draft, session);
       // Any other store gets what it is given, changed or not; ours knows that it has it.
       if (pending !== undefined) await this.storeChange(draft, session, pending === 'touch' ? undefined : pending);
-      this.failure = undefined;
-    } catch (error) {
-      throw this.noted(error);
-    }
+    });
   }
 
   private async storeChange(draft: RequestDraft, live: LiveSession, change?: PendingChange): Promise<void> {
     const isNew = !draft.isStored;
-    try {
+    const isStored = await this.attempt(() => {
       // A cookie that cannot be sent is an error before anything is stored.
       if (isNew || change?.changesCookie) this.policy.cookies.line(live.cookie, draft.sid);
-      const isStored = await this.port.save(draft, live, change);
-      this.failure = undefined;
-      // A change begins the life of the session anew, and the cookie's with it.
-      const isRenewed = isNew || change?.changesCookie === true || typeof live.cookie.originalMaxAge === 'number';
-      if (isStored && isRenewed && draft === this.current.draft) this.isCookieDue = true;
-    } catch (error) {
-      throw this.noted(error);
-    }
+      return this.port.save(draft, live, change);
+    });
+    // A change begins the life of the session anew, and the cookie's with it.
+    const isRenewed = isNew || change?.changesCookie === true || typeof live.cookie.originalMaxAge === 'number';
+    if (isStored && isRenewed && draft === this.current.draft) this.isCookieDue = true;
   }
 
-  private async end(sid: string, graceMs = 0): Promise<void> {
+  private async moveOn(draft: RequestDraft, renewal: SessionRenewal): Promise<void> {
+    let next: RequestDraft | null = null;
+    this.unended = draft.sid;
+    try {
+      const live = this.current.value ?? undefined;
+      next = await this.attempt(() => this.succession.move(this.port, draft, live, renewal));
+      this.unended = undefined;
+    } finally {
+      this.isCookieDue = false;
+      this.current.replace(next ?? this.succession.begin(this.port));
+    }
+    if (!next) throw new SessionGoneError();
+  }
+
+  private async end(sid: string): Promise<void> {
     const { current } = this;
     const isKnown = current.draft?.sid === sid;
     // It costs nothing to end what was never stored.
@@ -268,27 +263,30 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       return;
     }
     this.unended = sid;
-    try {
-      await (graceMs > 0 ? this.port.rotate(sid, graceMs) : this.port.end(sid));
-      this.failure = undefined;
-      this.unended = undefined;
-      if (isKnown) current.draft = undefined;
-      this.isCookieDue = false;
-    } catch (error) {
-      throw this.noted(error);
-    }
+    await this.attempt(() => this.port.end(sid));
+    this.unended = undefined;
+    if (isKnown) current.draft = undefined;
+    this.isCookieDue = false;
   }
 
-  private noted(error: unknown): unknown {
-    this.note(error);
-    return (this.failure = error);
+  /** Does what stores or ends the session, and keeps its failure until something succeeds. */
+  private async attempt<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      const result = await work();
+      this.failure = undefined;
+      return result;
+    } catch (error) {
+      this.failure = error;
+      this.note(error);
+      throw error;
+    }
   }
 
   private async loadAgain(sid: string): Promise<void> {
     this.port.refresh(sid);
     const draft = await this.loadOne(sid);
     // express-session's own words: applications match them.
-    if (!draft) throw new SessionGoneError('failed to load session');
+    if (!draft) throw new ReloadError('failed to load session');
     draft.owner = this.current.draft?.owner;
     this.current.retire('reload');
     this.current.put(draft);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Session, SessionData, Store } from 'express-session';
 import { promised } from './callback.js';
 import type { SessionStoreCallback } from './callback.js';
-import type { PendingChange, RequestDraft, RequestStore } from './request-store.js';
+import type { PendingChange, RequestDraft, RequestMove, RequestStore } from './request-store.js';
 import { encodeCookie, encodeSession } from './session-codec.js';
 import type { CookieData } from './session-codec.js';
 
@@ -102,9 +102,10 @@ export class ForeignRequestStore implements RequestStore<ForeignDraft> {
     });
   }
 
-  /** A foreign store knows no grace. */
-  rotate(sid: string): Promise<void> {
-    return this.end(sid);
+  /** A foreign store knows neither grace nor lineage: the session ends, and a new one begins. */
+  async move(draft: ForeignDraft, _session: unknown, { fresh }: RequestMove): Promise<ForeignDraft> {
+    await this.end(draft.sid);
+    return this.begin(fresh);
   }
 
   refresh(): void {

@@ -18,7 +18,7 @@ export function refusingRequestStore(error: unknown): RequestStore {
     save: refuse,
     touch: refuse,
     end: refuse,
-    rotate: refuse,
+    move: refuse,
     refresh: () => undefined,
   };
 }

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { storedId } from '../core/session-id.js';
 import type { StoredSession } from '../core/session-record.js';
 import { SessionTooLargeError } from '../errors/session-too-large.error.js';
-import type { PendingChange, RequestStore } from './request-store.js';
+import type { PendingChange, RequestMove, RequestStore } from './request-store.js';
 import { encodeField, parseCookie, UndecodableFieldError } from './session-codec.js';
 import type { CookieData } from './session-codec.js';
 import { cookieLifeMs, SessionDraft } from './session-draft.js';
@@ -45,8 +45,10 @@ export class RepositoryRequestStore implements RequestStore<SessionDraft> {
     return this.repository.records.load(sid, signal).then((stored) => (stored ? this.open(sid, stored) : null));
   }
 
-  begin(sid: string): SessionDraft {
-    return SessionDraft.ofNew(sid);
+  begin(sid: string, source?: SessionDraft): SessionDraft {
+    const draft = SessionDraft.ofNew(source ? this.repository.records.successorSid(source.sid, sid) : sid);
+    draft.source = source && { sid: source.sid, userId: source.userId ?? null };
+    return draft;
   }
 
   adopt(session: Session): SessionDraft {
@@ -81,9 +83,10 @@ export class RepositoryRequestStore implements RequestStore<SessionDraft> {
     if (outcome === 'destroyed') this.settings.onEvent?.({ type: 'destroyed', id: storedId(sid, 1).id });
   }
 
-  async rotate(sid: string, graceMs: number): Promise<void> {
-    const outcome = await this.repository.records.rotate(sid, graceMs);
-    if (outcome === 'rotated') this.settings.onEvent?.({ type: 'rotated', id: storedId(sid, 1).id });
+  move(draft: SessionDraft, session: object | undefined, move: RequestMove): Promise<SessionDraft | null> {
+    const change = session && this.inspect(draft, session);
+    const to = this.repository.records.successorSid(draft.sid, move.fresh);
+    return this.writer.move(draft, to, typeof change === 'object' ? (change as SessionDelta) : undefined, move);
   }
 
   refresh(sid: string): void {

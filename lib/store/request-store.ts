@@ -28,6 +28,18 @@ export interface RequestDraft {
   owner: string | undefined;
 }
 
+/** How a request's session gets a new id. @internal */
+export interface RequestMove {
+  /** An id that nobody knows yet. */
+  readonly fresh: string;
+  /** How long the old id reads the session as it was; 0: not at all. @unit milliseconds */
+  readonly graceMs: number;
+  /** Top-level fields that go with it. */
+  readonly keep: readonly string[] | 'all';
+  /** Whether the user has authenticated in this request: its absolute deadline begins anew. */
+  readonly isReauthenticated: boolean;
+}
+
 /**
  * The port that the middleware asks for the sessions of requests. What it hands out is handed back to the same store.
  *
@@ -38,8 +50,12 @@ export interface RequestDraft {
 export interface RequestStore<Draft extends RequestDraft = RequestDraft> {
   /** The session, or `null` when it is unknown, expired, ended, or cannot be read. The signal ends the wait of a caller that has gone. */
   load(request: IncomingMessage, sid: string, signal?: () => AbortSignal): Promise<Draft | null>;
-  /** A session that is new. */
-  begin(sid: string): Draft;
+  /**
+   * A session that is new.
+   *
+   * @param source - the session of the request that it comes from: with the same user it is stored only while that is live
+   */
+  begin(sid: string, source?: Draft): Draft;
   /** Finds the draft of a session object that the middleware has not made itself. */
   adopt(session: Session): Draft;
   /**
@@ -60,8 +76,8 @@ export interface RequestStore<Draft extends RequestDraft = RequestDraft> {
   touch(draft: Draft, session: Session): Promise<void>;
   /** Ends a session. */
   end(sid: string): Promise<void>;
-  /** Gives up an id for another one; for `graceMs` it can still be read. */
-  rotate(sid: string, graceMs: number): Promise<void>;
+  /** Gives a stored session a new id; the draft of its successor, or `null` when it is gone: no other session comes of it. */
+  move(draft: Draft, session: Session | undefined, move: RequestMove): Promise<Draft | null>;
   /** Makes sure that what is loaded from now on is not older than now. */
   refresh(sid: string): void;
 }

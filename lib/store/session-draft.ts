@@ -2,7 +2,7 @@ import type { StoredSession } from '../core/session-record.js';
 import type { PendingChange, RequestDraft } from './request-store.js';
 import { decodeFields, encodeCookie, encodeField, isField, parseCookie } from './session-codec.js';
 import type { CookieData, EncodedCookie } from './session-codec.js';
-import type { StoredState } from './session-repository.js';
+import type { SessionSource, StoredState } from './session-repository.js';
 
 /** A cookie's length may differ by this much and be the same: a length made of a moment is computed from the clock. */
 const COOKIE_DRIFT_MS = 50;
@@ -50,6 +50,10 @@ export class SessionDraft implements RequestDraft {
   owner: string | undefined = undefined;
   /** Found ended when it was to be stored: nothing of it is stored any more. */
   isEnded = false;
+  /** The session of the request that this new one comes from. */
+  source: SessionSource | undefined = undefined;
+  /** The successor of another one that nobody has changed yet. */
+  isMoved = false;
   /** A save of the same object that is under way. */
   saving: Promise<void> | undefined = undefined;
   private stored: Stored | undefined = undefined;
@@ -148,6 +152,21 @@ export class SessionDraft implements RequestDraft {
     this.stored = { texts: delta.set, cookieText: delta.cookie ?? null, userId, ...times };
     this.values = delta.values;
     this.cookie = typeof delta.cookie !== 'string' ? null : parseCookie(delta.cookie);
+  }
+
+  /** The successor of this session, with the texts that are stored of it. @param longestMs - how long it may live from now */
+  movedTo(
+    sid: string,
+    texts: ReadonlyMap<string, string>,
+    { remainingMs, userId }: StoredState & { readonly userId: string | null },
+    longestMs: number | undefined,
+  ): SessionDraft {
+    const next = new SessionDraft(sid, {}, null, remainingMs);
+    const now = performance.now();
+    const latestMs = longestMs === undefined ? (this.stored?.latestMs ?? Infinity) : now + longestMs;
+    next.stored = { texts, cookieText: null, userId, deadlineMs: now + remainingMs, latestMs };
+    next.isMoved = true;
+    return next;
   }
 
   /** Takes note that this change is stored. */

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { SessionEventListener } from '../core/session-events.js';
 import type { LinkCommand, SessionLink } from '../core/session-link.js';
 import type { ResolvedRedisOptions } from '../options/redis.options.js';
 import { DEFAULT_CLUSTER_BUCKETS } from '../options/session.defaults.js';
@@ -34,14 +35,21 @@ export interface SessionRepositoryOptions {
   /** How texts are sealed; without it they are stored as they are. */
   readonly encryption?: EncryptionOptions | null | undefined;
   readonly redis: ResolvedRedisOptions;
+  /** Takes note of stored sessions that cannot be read. */
+  readonly onEvent?: SessionEventListener | undefined;
 }
 
 /** The repository of an installation in Redis. @internal */
 export function createRedisRepository(link: SessionLink, options: SessionRepositoryOptions): SessionRepository {
-  const { application, absoluteTimeoutMs, userLimit, hashUserIds, nearCache, redis, encryption } = options;
+  const { application, absoluteTimeoutMs, userLimit, hashUserIds, nearCache, redis, encryption, onEvent } = options;
   const tombstoneMs = Math.max(MIN_TOMBSTONE_MS, 2 * redis.operationTimeoutMs);
   const layout = keyLayoutOf(application, redis, hashUserIds);
-  const plain = new RedisSessionRepository(link, layout, { absoluteTimeoutMs, tombstoneMs, userLimit });
+  const plain = new RedisSessionRepository(link, layout, {
+    ...{ absoluteTimeoutMs, tombstoneMs, userLimit },
+    onUndecodable: (id, field) => {
+      onEvent?.({ type: 'undecodable', id, field });
+    },
+  });
   const repository = encryption
     ? new EncryptedRepository(plain, new FieldKeyRing(encryption), { ...encryption, application })
     : plain;

@@ -4,9 +4,11 @@ import type { SessionEventListener } from '../core/session-events.js';
 import { storedId } from '../core/session-id.js';
 import type { SessionChange, UserLimit } from '../core/session-record.js';
 import { SessionConflictError } from '../errors/session-conflict.error.js';
+import { SessionGoneError } from '../errors/session-gone.error.js';
 import { SessionIdTakenError } from '../errors/session-id-taken.error.js';
 import { SessionLimitError } from '../errors/session-limit.error.js';
 import { SessionLockLostError } from '../errors/session-lock.error.js';
+import type { RequestMove } from './request-store.js';
 import { cookieLifeMs } from './session-draft.js';
 import type { SessionDelta, SessionDraft } from './session-draft.js';
 import type { SessionRecords, SideEffects } from './session-repository.js';
@@ -55,6 +57,51 @@ export class SessionWriter {
     await this.records.replace(sid, this.changeOf(session, delta, undefined, {}));
   }
 
+  /**
+   * Gives a session a new id; the draft of its successor, or `null` when it is gone.
+   *
+   * @param delta - what of it is not stored yet
+   */
+  async move(
+    draft: SessionDraft,
+    to: string,
+    delta: SessionDelta | undefined,
+    { graceMs, keep, isReauthenticated }: RequestMove,
+  ): Promise<SessionDraft | null> {
+    const isKept = (name: string): boolean => keep === 'all' || keep.includes(name);
+    const texts = new Map([...draft.texts, ...(delta?.set ?? [])].filter(([name]) => isKept(name)));
+    for (const name of delta?.remove ?? []) texts.delete(name);
+    let length = 0;
+    for (const [name, text] of texts) length += name.length + text.length;
+    const { userId = null, owner } = draft;
+    const change: SessionChange = {
+      ...{ userId, owner, length, isSignIn: false, keepsUser: true, idleTimeoutMs: this.settings.idleTimeoutMs },
+      set: new Map([...(delta?.set ?? [])].filter(([name]) => isKept(name))),
+      remove: (delta?.remove ?? []).filter(isKept),
+      // The request makes a new one, with the life that the configuration gives it.
+      cookie: null,
+      authentication: isReauthenticated ? { method: null, actor: null } : undefined,
+    };
+    const result = await this.records.move(draft.sid, { to, graceMs, keep, change });
+    switch (result.outcome) {
+      case 'moved':
+        this.settings.onEvent?.({ type: graceMs > 0 ? 'rotated' : 'destroyed', id: storedId(draft.sid, 1).id });
+        return draft.movedTo(
+          to,
+          texts,
+          result,
+          isReauthenticated ? (this.settings.absoluteTimeoutMs ?? Infinity) : undefined,
+        );
+      case 'gone':
+        draft.isEnded = true;
+        return null;
+      case 'lockLost':
+        throw new SessionLockLostError();
+      case 'exists':
+        throw new SessionIdTakenError();
+    }
+  }
+
   /** Moves the deadline of a session. */
   async moveDeadline(draft: SessionDraft, session: object): Promise<void> {
     const result = await this.records.touch(draft.sid, this.idleTimeoutOf(session), draft.userId ?? null);
@@ -70,15 +117,17 @@ export class SessionWriter {
   private async create(draft: SessionDraft, session: object, delta: SessionDelta): Promise<void> {
     const { sid } = draft;
     const change = this.changeOf(session, delta, undefined, {});
-    const result = await this.records.create(sid, change);
+    const result = await this.records.create(sid, change, draft.source);
     switch (result.outcome) {
       case 'created':
         draft.created(delta, change.userId, result, this.settings.absoluteTimeoutMs ?? Infinity);
         this.settings.onEvent?.({ type: 'created', id: storedId(sid, 1).id, userId: change.userId });
         this.tell(result, change.userId);
         return;
-      case 'ended':
       case 'sourceGone':
+        draft.isEnded = true;
+        throw new SessionGoneError();
+      case 'ended':
         // Evicted by another sign-in of the same user before it was stored; or logged out by a request that was faster.
         draft.isEnded = true;
         this.lose(sid, delta.fields, 'gone');
@@ -98,6 +147,8 @@ export class SessionWriter {
     switch (result.outcome) {
       case 'committed':
         draft.committed(delta, change.userId, result);
+        if (draft.isMoved) this.settings.onEvent?.({ type: 'created', id: storedId(sid, 1).id, userId: change.userId });
+        draft.isMoved = false;
         this.tell(result, change.userId);
         return;
       case 'gone':
