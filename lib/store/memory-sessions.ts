@@ -73,7 +73,8 @@ export class MemorySessions {
     const session = this.live(id);
     let next = session;
     while (next?.isRotated && next.nextId !== null) next = this.live(next.nextId);
-    return next?.userId === session?.userId ? session : undefined;
+    if (!session || !next) return undefined;
+    return session.userId === null || next.userId === session.userId ? session : undefined;
   }
 
   /** Stores a session. */

@@ -44,7 +44,7 @@ export class RedisSessionReader {
     return null;
   }
 
-  /** A session that was moved, if the one that it was moved to in the end is live and has the same user. */
+  /** A session that was moved, if the one that it was moved to in the end is live and has the same user; or it had none. */
   private async requireSuccessor(moved: StoredSession): Promise<StoredSession | null> {
     // Written by a version that kept no lineage: it ends with its grace.
     if (moved.nextId === null) return moved;
@@ -53,7 +53,8 @@ export class RedisSessionReader {
       const { id, session } = this.layout.stored(next.nextId ?? '');
       next = this.read(id, await this.link.execute({ run: 'hgetall', keys: [session], args: [] }));
     }
-    return next && !next.isRotated && next.userId === moved.userId ? moved : null;
+    const isTheirs = moved.userId === null || next?.userId === moved.userId;
+    return next && !next.isRotated && isTheirs ? moved : null;
   }
 }
 

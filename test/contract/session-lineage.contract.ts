@@ -166,6 +166,17 @@ export function describeSessionLineage(name: string, start: () => Promise<Reposi
       expect(await listed('u')).toEqual([]);
     });
 
+    it('a moved id of an anonymous session can be read for its grace, also when somebody has signed in since', async () => {
+      open();
+      const sid = randomUUID();
+      await own.create(sid, change({ set: { cart: 1 } }));
+      const { to } = await move(sid, { graceMs: MINUTE_MS }, {}, null);
+      await own.commit(to, change({ userId: 'u', isSignIn: true }));
+      expect(await own.load(sid)).toMatchObject({ userId: null, isRotated: true });
+      await own.destroy(to);
+      expect(await own.load(sid)).toBeNull();
+    });
+
     it('a moved id is over with its grace', async () => {
       open();
       const sid = await signedIn('u');

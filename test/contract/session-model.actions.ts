@@ -161,7 +161,8 @@ export class SessionModel {
     let last = to;
     for (let next = this.successors.get(last); next !== undefined; next = this.successors.get(last)) last = next;
     const successor = await this.repository.load(last);
-    expect({ isRotated: old.isRotated, userId: old.userId }).toEqual({ isRotated: true, userId: successor?.userId });
+    const userId = old.userId === null ? null : successor?.userId;
+    expect({ isRotated: old.isRotated, userId: old.userId }).toEqual({ isRotated: successor !== null, userId });
   }
 
   private async move(at: number, sid: string, graceMs: number): Promise<string | undefined> {
