@@ -97,6 +97,8 @@ export class SessionWriter {
         return null;
       case 'lockLost':
         throw new SessionLockLostError();
+      case 'changed':
+        throw new SessionConflictError([]);
       case 'exists':
         throw new SessionIdTakenError();
     }
