@@ -104,14 +104,18 @@ function expected(
       case 'save':
         if (mustExist || Object.keys(live!).length > 0) [stored, mustExist] = [structuredClone(live), true];
         break;
+      // The first byte waits for the session as it is then: one that has data then is stored.
+      case 'write':
+      case 'head':
       case 'saveUnawaited':
-        mustExist ||= Object.keys(live!).length > 0;
+        mustExist ||= live !== null && Object.keys(live).length > 0;
         break;
       case 'reload':
         if (stored) live = structuredClone(stored);
         break;
       case 'regenerate':
-        [stored, live, isNew, mustExist] = [null, {}, true, true];
+        // A session that is stored is moved, in one step; one that is not begins anew.
+        [stored, live, isNew, mustExist] = [stored && {}, {}, true, true];
         break;
       case 'destroy':
         [stored, live, mustExist] = [null, null, false];
