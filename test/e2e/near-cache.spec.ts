@@ -229,7 +229,8 @@ describe('the health check of an application with a near cache', () => {
           ],
         });
         await pollUntil(`it is ${state}`, () => statusOf(app)?.state === state, { intervalMs: 5 });
-        return (await app.app.get(SessionHealthIndicator, { strict: false }).isHealthy('sessions', { details: true })).sessions;
+        return (await app.app.get(SessionHealthIndicator, { strict: false }).isHealthy('sessions', { details: true }))
+          .sessions;
       };
       const counts = { entries: 0, bytes: 0, hits: 0, misses: 0 };
       const serving = await healthWith({}, 'serving');
