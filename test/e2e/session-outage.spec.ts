@@ -93,7 +93,8 @@ describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
     const requests = Array.from({ length: 60 }, () => fetch(`${app.url}/session`, { headers: { cookie } }));
     const answers = await Promise.all(requests);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
-    expect(app.log.filter((line) => line.includes('503'))).toEqual([
+    // The summary of an earlier application may come meanwhile: they share Nest's logger.
+    expect(app.log.filter((line) => line.includes('could not be read'))).toEqual([
       expect.stringMatching(/^warn A session could not be read; answered 503\. No usable Redis primary /),
     ]);
   });
