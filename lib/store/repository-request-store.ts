@@ -86,7 +86,7 @@ export class RepositoryRequestStore implements RequestStore<SessionDraft> {
   move(draft: SessionDraft, session: object | undefined, move: RequestMove): Promise<SessionDraft | null> {
     const change = session && this.inspect(draft, session);
     const to = this.repository.records.successorSid(draft.sid, move.fresh);
-    return this.writer.move(draft, to, typeof change === 'object' ? (change as SessionDelta) : undefined, move);
+    return this.writer.move(draft, to, typeof change === 'object' ? change : undefined, move);
   }
 
   refresh(sid: string): void {
