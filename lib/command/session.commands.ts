@@ -1,4 +1,5 @@
-import { SessionService, type SessionSummary } from '../session.service.js';
+import { SessionService } from '../session.service.js';
+import type { SessionSummary } from '../session.summary.js';
 import { EXIT_CODE, UsageError, type ExitCode } from './exit-code.js';
 import { readInstallation, withSessions, type InstallationOptions } from './installation.js';
 import { isTyped, writeJson, writeLine, writeTable, type CommandTerminal } from './terminal.js';
