@@ -10,7 +10,9 @@ import type { HttpApp } from '../support/http-app.js';
 import { PLATFORMS, startHttpApp } from '../support/http-app.js';
 import type { HttpClient } from '../support/http-client.js';
 
-interface SessionOwner { session: LiveSession & { user?: string; right?: string } }
+interface SessionOwner {
+  session: LiveSession & { user?: string; right?: string };
+}
 
 /** Where requests wait until the test lets them go on. */
 class Gate {
