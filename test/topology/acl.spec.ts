@@ -4,11 +4,14 @@ import { Redis as Client } from 'ioredis';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CurrentSession, InjectSessionRedis, SessionAccess, SessionModule, SessionService } from '../../lib/index.js';
-import { SESSION_STORE } from '../../lib/core/session.tokens.js';
+import type { SessionLink } from '../../lib/core/session-link.js';
+import { SESSION_LINK, SESSION_STORE } from '../../lib/core/session.tokens.js';
 import { SessionHealthIndicator, SessionHealthModule } from '../../lib/health/index.js';
 import type { LiveSession } from '../../lib/http/session.types.js';
 import { SessionInstallationEvents } from '../../lib/stats/session-installation-events.js';
+import { SessionSampler } from '../../lib/stats/session-sampler.js';
 import { SessionWorker } from '../../lib/session.worker.js';
+import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import type { SessionStore } from '../../lib/store/session-store.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
@@ -239,6 +242,9 @@ describe('the lists of rights in docs/operations.md', () => {
     });
     expect(all).toMatchObject({ count: 1, health: 'ok' });
     await workload(http);
+    // What the elected instance asks every five minutes, here while there are sessions and on the node that stays.
+    const sampler = new SessionSampler(http.app.get<SessionLink>(SESSION_LINK), new RedisKeyLayout('acl', 1));
+    expect((await sampler.survey(1)).sessionBytes).toBeGreaterThan(0);
     expect((await http.client().post('/everywhere')).status).toBe(201);
     expect((await http.client().post('/clear')).status).toBe(201);
     expect(http.log.filter((line) => line.includes('NOPERM'))).toEqual([]);
