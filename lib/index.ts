@@ -21,6 +21,7 @@ export { SessionScriptError } from './errors/session-script.error.js';
 export { SessionSerializationError } from './errors/session-serialization.error.js';
 export { SessionStaleError } from './errors/session-stale.error.js';
 export { SessionTooLargeError } from './errors/session-too-large.error.js';
+export { SessionTooManyFieldsError } from './errors/session-too-many-fields.error.js';
 export { SessionUnavailableError } from './errors/session-unavailable.error.js';
 export type { SessionUnavailableReason } from './errors/session-unavailable.error.js';
 export { SessionUnsupportedError } from './errors/session-unsupported.error.js';

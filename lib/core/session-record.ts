@@ -60,6 +60,8 @@ export interface SessionChange {
   readonly userId: string | null;
   /** Characters of the whole session after the change, names and texts: a small one is stored in another way. */
   readonly length: number;
+  /** As many fields the session may have when this change adds some; without it any number. */
+  readonly maxFields?: number | undefined;
   /** How long the session lives from now, in milliseconds; 0 or less ends it. */
   readonly idleTimeoutMs: number;
   /** Whether the session gets this user by this change: then the limit of sessions per user is looked at. */

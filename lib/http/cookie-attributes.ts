@@ -1,10 +1,13 @@
 import session from 'express-session';
 import type { CookieOptions } from 'express-session';
 import { SessionCookieError } from '../errors/session-cookie.error.js';
+import { SESSION_LIMITS } from '../options/session.defaults.js';
 import type { SessionCookieOptions } from '../options/session.options.js';
 
 /** The attributes that a configuration gives a cookie, beside its life. */
 const ATTRIBUTES = ['path', 'httpOnly', 'secure', 'sameSite', 'domain', 'partitioned', 'priority'] as const;
+
+const { maxCookieLifeMs } = SESSION_LIMITS;
 
 type Attribute = (typeof ATTRIBUTES)[number];
 
@@ -84,8 +87,9 @@ export class SessionCookie extends ExpressCookie {
     }
     const date = new Date(Date.now() + ms);
     if (!this.#isValid('maxAge', date, ms)) return;
-    this._expires = date;
-    this.originalMaxAge = ms;
+    const lifeMs = Math.min(ms, maxCookieLifeMs);
+    this._expires = new Date(Date.now() + lifeMs);
+    this.originalMaxAge = lifeMs;
   }
 
   override get expires(): Date | null | undefined {
@@ -94,7 +98,9 @@ export class SessionCookie extends ExpressCookie {
 
   override set expires(date: Date | null | undefined) {
     if (date instanceof Date && !this.#isValid('expires', date, date)) return;
-    this._expires = date as null;
+    // Longer than browsers keep a cookie, nobody has one.
+    const latest = new Date(Date.now() + maxCookieLifeMs);
+    this._expires = (date instanceof Date && date > latest ? latest : date) as null;
     this.originalMaxAge = this.maxAge as number | null;
   }
 

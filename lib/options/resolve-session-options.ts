@@ -125,12 +125,13 @@ function resolveLife(
     faults.add('maxSessionsPerUser', 'needs userId: else nobody knows whose a session is.');
   const conflict = given.conflict ?? SESSION_DEFAULTS.conflict;
   const maxBytes = given.maxBytes ?? SESSION_DEFAULTS.maxBytes;
+  const maxFields = given.maxFields ?? SESSION_DEFAULTS.maxFields;
   const { describe } = given;
   const hashUserIds = resolveUserIdKey(given.hashUserIds, faults);
   const nearCache = resolveNearCache(given.nearCache, faults);
   const encryption = resolveEncryption(given.encryption, faults);
   const life = { application, idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs };
-  return { ...life, userId, describe, hashUserIds, userLimit, conflict, maxBytes, nearCache, encryption };
+  return { ...life, userId, describe, hashUserIds, userLimit, conflict, maxBytes, maxFields, nearCache, encryption };
 }
 
 /** The key of the HMAC of user ids. It is a secret: no message shows it, and as a key object no log. */
@@ -175,6 +176,7 @@ function checkPlace(given: GivenOptions, faults: OptionFaults): void {
       'maxSessionsPerUser',
       'conflict',
       'maxBytes',
+      'maxFields',
       'nearCache',
       'encryption',
       'lockTimeoutMs',

@@ -44,6 +44,7 @@ interface ResolvedLifeOptions {
   readonly conflict: 'merge' | 'reject';
   /** @unit bytes */
   readonly maxBytes: number;
+  readonly maxFields: number;
   /** `null`: there is none. */
   readonly nearCache: NearCacheOptions | null;
   /** `null`: what is stored is plain JSON. */

@@ -7,7 +7,7 @@ import type { SessionCookieOptions, SessionModuleOptions } from './session.optio
 import { SESSION_LIMITS } from './session.defaults.js';
 
 const { applicationLength, minIdleTimeoutMs, maxLifeMs, minTimeoutMs, maxTimeoutMs } = SESSION_LIMITS;
-const { minBytes, maxBytes, maxSessionsPerUser } = SESSION_LIMITS;
+const { minBytes, maxBytes, maxFields, maxSessionsPerUser } = SESSION_LIMITS;
 const { minNearCacheBytes, maxWaitingBytes: maxNearCacheBytes, minStalenessMs } = SESSION_LIMITS;
 
 /** RFC 6265: a cookie's name is a token of RFC 2616; the expression is that of the `cookie` package, which sets it. */
@@ -32,6 +32,7 @@ const common = {
   maxSessionsPerUser: z.unknown().optional(),
   conflict: oneOf(['merge', 'reject']).optional(),
   maxBytes: wholeNumber(minBytes, maxBytes, 'bytes').optional(),
+  maxFields: wholeNumber(1, maxFields).optional(),
   nearCache: z.unknown().optional(),
   encryption: z.unknown().optional(),
 };
@@ -80,6 +81,7 @@ export const sessionSchema = z.strictObject({
   maxSessionsPerUser: common.maxSessionsPerUser,
   conflict: common.conflict,
   maxBytes: common.maxBytes,
+  maxFields: common.maxFields,
   nearCache: common.nearCache,
   encryption: common.encryption,
   onUnavailable: oneOf(['reject', 'anonymous']).optional(),

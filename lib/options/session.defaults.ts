@@ -24,6 +24,8 @@ export const SESSION_DEFAULTS = Object.freeze({
   productionCookieSecure: true,
   /** 4 MiB: far above any session that is one; a runaway field is told before it fills Redis. */
   maxBytes: 4_194_304,
+  /** Far more than anybody names by hand: beyond it data has become names. */
+  maxFields: 1000,
   /** Fields that different requests change all win; of one field the last. */
   conflict: 'merge',
   nearCache: Object.freeze({
@@ -101,6 +103,10 @@ export const SESSION_LIMITS = Object.freeze({
   minBytes: 1024,
   /** 64 MiB: Redis takes 512 MiB, and blocks for long before. */
   maxBytes: 67_108_864,
+  /** Redis serves nobody else while it reads them. */
+  maxFields: 10_000,
+  /** 400 days: RFC 6265bis lets browsers cut a cookie's life to that. */
+  maxCookieLifeMs: 34_560_000_000,
   /** Every sign-in looks at all of them once the limit is reached. */
   maxSessionsPerUser: 10_000,
   /** 256 bits as base64, by `openssl rand -base64 32`, have 44 characters; 32 of them are 192 bits. */

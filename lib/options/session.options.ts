@@ -102,6 +102,14 @@ export interface SessionStoreOptions {
   /** Largest session, all fields together; a larger one is refused by an error. @defaultValue 4194304 @unit bytes @range 1024 … 67108864 */
   readonly maxBytes?: number | undefined;
   /**
+   * Most top-level fields of one session; one more is refused by an error. Redis handles a session's fields one by one, and everybody
+   * waits meanwhile.
+   *
+   * @defaultValue 1000
+   * @range 1 … 10000
+   */
+  readonly maxFields?: number | undefined;
+  /**
    * Whether sessions are kept in this process, too, and read there without asking Redis for as long as nobody changes them.
    * Needs `redis`, with connections of our own to Sentinel or one server. See docs/near-cache.md for what it promises.
    *

@@ -18,6 +18,7 @@
 -- @arg   auth         text  how the user has authenticated right now, as `lineage` reads it, empty: not
 -- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
 -- @arg   keepsUser    flag  1: the user stays whoever it is by now, should that be another than `user`
+-- @arg   maxFields    count as many fields the session may have after a change that adds some, 0: any number
 -- @arg   setCount     count number of fields to write
 -- @arg   removeCount  count number of fields to delete
 -- @arg   set…         fields  name, JSON, name, JSON …
@@ -26,6 +27,7 @@
 -- @reply [1, now, version:count, deadline:ms, user:text, former?:text]  committed; former is missing when the same token did it before
 -- @reply [0, now, gone]                   there is no such session any more
 -- @reply [0, now, lock]                   the lock is another's by now
+-- @reply [0, now, fields, count:count]    it would have as many fields, more than it may
 -- @reply [0, now, conflict, names…:text]  these fields were changed by somebody else
 --- @include clock
 --- @include fields
@@ -57,13 +59,14 @@ local damage = refuse_wrong_type(KEYS[2], 'zset') or user_key and refuse_wrong_t
 if damage then
   return damage
 end
-local is_small, set_count, remove_count = ARGV[11] == '1', tonumber(ARGV[13]), tonumber(ARGV[14])
-local first_removed = 15 + 2 * set_count
+local is_small, max_fields = ARGV[11] == '1', tonumber(ARGV[13])
+local set_count, remove_count = tonumber(ARGV[14]), tonumber(ARGV[15])
+local first_removed = 16 + 2 * set_count
 local first_expected = first_removed + remove_count
 if ARGV[first_expected] then
   local conflicts = {}
   for i = 1, set_count + remove_count do
-    local name = i <= set_count and ARGV[13 + 2 * i] or ARGV[first_removed + i - set_count - 1]
+    local name = i <= set_count and ARGV[14 + 2 * i] or ARGV[first_removed + i - set_count - 1]
     local value = read_text(KEYS[1], name)
     if (value and redis.sha1hex(value) or '') ~= ARGV[first_expected + i - 1] then
       conflicts[#conflicts + 1] = name
@@ -71,6 +74,13 @@ if ARGV[first_expected] then
   end
   if #conflicts > 0 then
     return { 0, now, 'conflict', unpack(conflicts) }
+  end
+end
+-- Requests side by side may each add fewer than are allowed. The hash holds all that is to be counted and a little more.
+if max_fields > 0 and set_count > 0 and redis.call('HLEN', KEYS[1]) + set_count > max_fields then
+  local before, after = count_fields(KEYS[1], ARGV, 16, first_removed, first_expected)
+  if after > max_fields and after > before then
+    return { 0, now, 'fields', after }
   end
 end
 add_token(meta, token, now)
@@ -95,7 +105,7 @@ local pieces = add_meta(list, meta)
 if pieces < meta.pieces then
   counts.meta = pieces
 end
-for i = 15, first_removed - 1, 2 do
+for i = 16, first_removed - 1, 2 do
   counts[ARGV[i]] = add_text(list, ARGV[i], ARGV[i + 1], is_small)
 end
 for i = first_removed, first_expected - 1 do

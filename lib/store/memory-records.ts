@@ -71,6 +71,10 @@ export class MemoryRecords implements SessionRecords {
       (name) => expected && expected.get(name) !== session.fields.get(name),
     );
     if (fields.length > 0) return Promise.resolve({ outcome: 'conflict', fields });
+    const count = fieldCountAfter(session, change);
+    if (count > Math.max(change.maxFields ?? Infinity, session.fields.size)) {
+      return Promise.resolve({ outcome: 'tooManyFields', count });
+    }
     const evicted = this.makeRoom(id, change);
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
     return Promise.resolve({ outcome: 'committed', ...this.write(id, session, change), evicted, expired: [] });
@@ -187,6 +191,11 @@ export class MemoryRecords implements SessionRecords {
   private holdsLock(id: string, { owner }: SessionChange): boolean {
     return owner === undefined || this.locks.holder(id) === owner;
   }
+}
+
+function fieldCountAfter({ fields }: MemorySession, { set, remove }: SessionChange): number {
+  const added = [...set.keys()].filter((name) => !fields.has(name));
+  return fields.size + added.length - remove.filter((name) => fields.has(name)).length;
 }
 
 function idOf(sid: string): string {

@@ -108,6 +108,7 @@ export class RedisRecords implements SessionRecords {
         auth,
         small: isSmall(change),
         keepsUser: change.keepsUser,
+        maxFields: change.maxFields ?? 0,
         set: change.set,
         remove: change.remove,
         expected: expectations(change),
@@ -115,6 +116,7 @@ export class RedisRecords implements SessionRecords {
     );
     if (reply.outcome === 'gone') return { outcome: 'gone' };
     if (reply.outcome === 'lock') return { outcome: 'lockLost' };
+    if (reply.outcome === 'fields') return { outcome: 'tooManyFields', count: reply.count };
     if (reply.outcome === 'conflict') return { outcome: 'conflict', fields: reply.names.map((name) => name.slice(2)) };
     if (room.isIndexed && change.isSignIn) await this.users.complete(keys, change as UserChange);
     const { user, former = '' } = reply;

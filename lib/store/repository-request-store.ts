@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { storedId } from '../core/session-id.js';
 import type { StoredSession } from '../core/session-record.js';
 import { SessionTooLargeError } from '../errors/session-too-large.error.js';
+import { SessionTooManyFieldsError } from '../errors/session-too-many-fields.error.js';
 import type { PendingChange, RequestMove, RequestStore } from './request-store.js';
 import { encodeField, parseCookie, UndecodableFieldError } from './session-codec.js';
 import type { CookieData } from './session-codec.js';
@@ -59,7 +60,11 @@ export class RepositoryRequestStore implements RequestStore<SessionDraft> {
     if (draft.isEnded) return undefined;
     const delta = draft.compare(session);
     if (delta) {
-      const { maxBytes } = this.settings;
+      const { maxBytes, maxFields } = this.settings;
+      // One that has more since the bound was lowered can still be changed.
+      if (delta.fieldCount > Math.max(maxFields, draft.texts.size)) {
+        throw new SessionTooManyFieldsError(delta.fieldCount, maxFields);
+      }
       if (delta.length * 3 > maxBytes) refuseLarge(session, maxBytes);
       return delta;
     }

@@ -63,6 +63,7 @@ export interface RequestStore<Draft extends RequestDraft = RequestDraft> {
    *
    * @throws SessionSerializationError when a field cannot be stored.
    * @throws SessionTooLargeError when the session is larger than `maxBytes`.
+   * @throws SessionTooManyFieldsError when it has more than `maxFields`.
    */
   inspect(draft: Draft, session: Session): PendingChange | 'touch' | undefined;
   /**

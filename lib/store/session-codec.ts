@@ -1,5 +1,6 @@
 import type { StoredSession } from '../core/session-record.js';
 import { SessionSerializationError } from '../errors/session-serialization.error.js';
+import { SESSION_LIMITS } from '../options/session.defaults.js';
 
 /** A session in the form that is stored. @internal */
 export interface EncodedSession {
@@ -75,6 +76,11 @@ export function encodeField(name: string, value: unknown): string | undefined {
   // A filled Map or Set becomes `{}` silently; only then is it worth a second look.
   if (text?.includes('{}')) refuseCollections(name, value);
   return text;
+}
+
+/** The life of a cookie as browsers take it: at most 400 days. @internal */
+export function boundedLifeMs(lifeMs: number): number {
+  return Math.min(lifeMs, SESSION_LIMITS.maxCookieLifeMs);
 }
 
 /** The cookie's attributes in the form that is stored. @internal */
@@ -180,12 +186,12 @@ function plainCookie(cookie: object): Record<string, unknown> {
 function cookieMaxAgeMs(attributes: Record<string, unknown>, expires: unknown): number | null {
   for (const name of ['originalMaxAge', 'maxAge']) {
     const value = attributes[name];
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    if (typeof value === 'number' && Number.isFinite(value)) return boundedLifeMs(value);
   }
   if (expires === null || expires === undefined || attributes['originalMaxAge'] === null) return null;
   const moment =
     expires instanceof Date ? expires.valueOf() : typeof expires === 'string' ? Date.parse(expires) : Number.NaN;
-  return Number.isNaN(moment) ? null : moment - Date.now();
+  return Number.isNaN(moment) ? null : boundedLifeMs(moment - Date.now());
 }
 
 function parse(field: string, text: string): unknown {

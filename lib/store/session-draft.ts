@@ -1,6 +1,6 @@
 import type { StoredSession } from '../core/session-record.js';
 import type { PendingChange, RequestDraft } from './request-store.js';
-import { decodeFields, encodeCookie, encodeField, isField, parseCookie } from './session-codec.js';
+import { boundedLifeMs, decodeFields, encodeCookie, encodeField, isField, parseCookie } from './session-codec.js';
 import type { CookieData, EncodedCookie } from './session-codec.js';
 import type { SessionSource, StoredState } from './session-repository.js';
 
@@ -22,6 +22,8 @@ export interface SessionDelta extends PendingChange {
   readonly cookieMaxAgeMs: number | null;
   /** Characters of the whole session, names and texts. */
   readonly length: number;
+  /** How many fields the session has with it. */
+  readonly fieldCount: number;
   /** The values of the fields to write. */
   readonly values: Readonly<Record<string, unknown>>;
 }
@@ -116,6 +118,7 @@ export class SessionDraft implements RequestDraft {
     let set: Map<string, string> | undefined;
     let written: Record<string, unknown> | undefined;
     let kept = 0;
+    let count = 0;
     let length = 0;
     for (const name of Object.keys(session)) {
       if (!isField(name)) continue;
@@ -125,6 +128,7 @@ export class SessionDraft implements RequestDraft {
       const text = isSame ? known : encodeField(name, value);
       if (text === undefined) continue;
       if (known !== undefined) kept += 1;
+      count += 1;
       length += name.length + text.length;
       if (text === known) continue;
       (set ??= new Map()).set(name, text);
@@ -134,7 +138,7 @@ export class SessionDraft implements RequestDraft {
     const cookie = this.changedCookie((session as { readonly cookie?: unknown }).cookie);
     if (!set && !hasRemoved && !cookie && this.stored) return undefined;
     const remove = hasRemoved ? [...texts.keys()].filter((name) => isAbsent(session, name)) : [];
-    return deltaOf(set ?? new Map<string, string>(), remove, cookie, session, length, written ?? {});
+    return deltaOf(set ?? new Map<string, string>(), remove, cookie, session, { length, count }, written ?? {});
   }
 
   /** The same of the cookie alone. */
@@ -142,7 +146,7 @@ export class SessionDraft implements RequestDraft {
     const cookie = this.changedCookie((session as { readonly cookie?: unknown }).cookie);
     let length = 0;
     for (const [name, text] of this.texts) length += name.length + text.length;
-    return cookie && deltaOf(new Map(), [], cookie, session, length, {});
+    return cookie && deltaOf(new Map(), [], cookie, session, { length, count: this.texts.size }, {});
   }
 
   /** Takes note that it was created, with all of this. @param longestMs - how long it may live at the most */
@@ -207,7 +211,7 @@ export class SessionDraft implements RequestDraft {
 export function cookieLifeMs(cookie: unknown): number | null {
   const life = isCookie(cookie) ? cookie['originalMaxAge'] : undefined;
   if (life === null) return null;
-  return typeof life === 'number' && Number.isFinite(life) ? life : encodeCookie(cookie).maxAgeMs;
+  return typeof life === 'number' && Number.isFinite(life) ? boundedLifeMs(life) : encodeCookie(cookie).maxAgeMs;
 }
 
 function deltaOf(
@@ -215,7 +219,7 @@ function deltaOf(
   remove: readonly string[],
   cookie: EncodedCookie | undefined,
   session: object,
-  length: number,
+  { length, count }: { readonly length: number; readonly count: number },
   values: Readonly<Record<string, unknown>>,
 ): SessionDelta {
   return {
@@ -223,6 +227,7 @@ function deltaOf(
     remove,
     values,
     length,
+    fieldCount: count,
     fields: [...set.keys(), ...remove],
     changesCookie: cookie !== undefined,
     cookie: cookie?.text,

@@ -28,14 +28,16 @@ export type CreateOutcome =
 
 /**
  * `gone`: there is no such session any more; `lockLost`: the exclusive lock is another's by now; `conflict`: somebody else
- * changed these fields; `refused`: the user has as many sessions as he may. Nothing is written then.
+ * changed these fields; `refused`: the user has as many sessions as they may; `tooManyFields`: it would have as many fields, more than
+ * it may. Nothing is written then.
  *
  * @internal
  */
 export type CommitOutcome =
   | ({ readonly outcome: 'committed' } & StoredState & SideEffects)
   | { readonly outcome: 'gone' | 'lockLost' | 'refused' }
-  | { readonly outcome: 'conflict'; readonly fields: readonly string[] };
+  | { readonly outcome: 'conflict'; readonly fields: readonly string[] }
+  | { readonly outcome: 'tooManyFields'; readonly count: number };
 
 /** @internal */
 export type TouchOutcome = ({ readonly outcome: 'touched' } & StoredState) | { readonly outcome: 'gone' };

@@ -8,6 +8,7 @@ import { SessionGoneError } from '../errors/session-gone.error.js';
 import { SessionIdTakenError } from '../errors/session-id-taken.error.js';
 import { SessionLimitError } from '../errors/session-limit.error.js';
 import { SessionLockLostError } from '../errors/session-lock.error.js';
+import { SessionTooManyFieldsError } from '../errors/session-too-many-fields.error.js';
 import type { RequestMove } from './request-store.js';
 import { cookieLifeMs } from './session-draft.js';
 import type { SessionDelta, SessionDraft } from './session-draft.js';
@@ -24,6 +25,8 @@ export interface SessionStoreSettings {
   readonly touchIntervalMs: number;
   /** Largest session, all fields together. @unit bytes */
   readonly maxBytes: number;
+  /** As many top-level fields a session may have. */
+  readonly maxFields: number;
   /** Says which of two changes of one field counts. */
   readonly conflict: 'merge' | 'reject';
   /** How many sessions one user may have, or `null`. */
@@ -164,6 +167,8 @@ export class SessionWriter {
         throw new SessionConflictError(result.fields);
       case 'refused':
         throw new SessionLimitError(this.settings.userLimit?.max ?? 0);
+      case 'tooManyFields':
+        throw new SessionTooManyFieldsError(result.count, this.settings.maxFields);
     }
   }
 
@@ -179,6 +184,7 @@ export class SessionWriter {
     return {
       userId,
       isSignIn,
+      maxFields: this.settings.maxFields,
       keepsUser: userId === formerUser,
       about: about && JSON.stringify(about),
       length,

@@ -28,6 +28,7 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
         touchIntervalMs: 60_000,
         absoluteTimeoutMs: null,
         maxBytes: 100_000,
+        maxFields: 1000,
         conflict: 'merge',
         userLimit: null,
         userId: (data) => (data as unknown as Data)['userId'] as string | undefined,
@@ -354,6 +355,7 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
         touchIntervalMs: 60_000,
         absoluteTimeoutMs: null,
         maxBytes: 100_000,
+        maxFields: 1000,
       };
       const repository = subject.open({ application });
       const stamping = new StampingStore(repository, { ...settings, conflict: 'merge', userLimit: null });
@@ -385,6 +387,46 @@ export function describeSessionStore(name: string, start: () => Promise<Reposito
       live['large'] = '€'.repeat(30_000);
       await store.set(id, live);
       expect(String((await get(id))?.['large'])).toHaveLength(30_000);
+    });
+
+    it('TOO MANY FIELDS (a peer stores them all): an error, nothing is stored, and fewer go on', async () => {
+      const id = sid();
+      const live = await request(id);
+      const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`field-${index}`, index]));
+      Object.assign(live, many, { oneMore: 1 });
+      await expect(store.set(id, live)).rejects.toMatchObject({ code: 'SESSION_DATA_TOO_MANY_FIELDS', count: 1001 });
+      expect(await get(id)).toBeUndefined();
+      delete live['field-0'];
+      await store.set(id, live);
+      expect(Object.keys((await get(id)) ?? {})).toHaveLength(1001);
+      live['field-1'] = 'changed';
+      await store.set(id, live);
+      // The bound was lowered since: it can be changed and gets no larger.
+      const lowered = open({ maxFields: 10 });
+      const again = await request(id, lowered);
+      again['field-1'] = 'changed again';
+      await lowered.set(id, again);
+      again['another'] = 1;
+      await expect(lowered.set(id, again)).rejects.toMatchObject({ code: 'SESSION_DATA_TOO_MANY_FIELDS' });
+      expect(await get(id)).toMatchObject({ 'field-1': 'changed again' });
+    });
+
+    it('requests side by side cannot add more fields than one may have', async () => {
+      const id = sid();
+      const first = await request(id);
+      first['first'] = 1;
+      await store.set(id, first);
+      const sideBySide = await Promise.all(Array.from({ length: 8 }, () => request(id)));
+      const outcomes = await Promise.allSettled(
+        sideBySide.map((live, who) => {
+          for (let index = 0; index < 300; index++) live[`field-${who}-${index}`] = index;
+          return store.set(id, live);
+        }),
+      );
+      const refused = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+      expect(refused).toHaveLength(5);
+      for (const { reason } of refused) expect(reason).toMatchObject({ code: 'SESSION_DATA_TOO_MANY_FIELDS' });
+      expect(Object.keys((await get(id)) ?? {})).toHaveLength(1 + 1 + 3 * 300);
     });
 
     it('CONFLICTS (a peer lets the last one win): with `reject` a field changed by another request is refused by name', async () => {

@@ -1,3 +1,4 @@
+import type { Cookie } from 'express-session';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
@@ -132,6 +133,25 @@ describe.each(PLATFORMS)('on %s', (platform) => {
       }
     },
   );
+
+  it.each([
+    ['maxAge', (cookie: Cookie) => (cookie.maxAge = 10 * 365 * DAY_MS)],
+    ['expires', (cookie: Cookie) => Object.assign(cookie, { expires: new Date('2099-01-01') })],
+  ])('a life that the application gives a cookie ends after 400 days, as in browsers: %s', async (_name, give) => {
+    const { client } = await start(
+      {},
+      {
+        '/life': ({ session }) => (give(session.cookie), (session.user = 'ann'), session.cookie.originalMaxAge),
+        '/left': ({ session }) => session.cookie.maxAge,
+      },
+    );
+    const browser = client();
+    const answer = await browser.get('/life');
+    const bound = 400 * DAY_MS;
+    expect(Math.abs(Number(answer.json) - bound)).toBeLessThan(10_000);
+    expect(Math.abs((lifeOf(answer) ?? 0) - bound)).toBeLessThan(10_000);
+    expect(Math.abs(Number((await browser.get('/left')).json) - bound)).toBeLessThan(10_000);
+  });
 
   it('a signature of an older secret is replaced, once, by a read too', async () => {
     const installation = newInstallation();

@@ -16,6 +16,7 @@ const COMMIT = {
   auth: '',
   small: true,
   keepsUser: false,
+  maxFields: 0,
   set: new Map([
     ['a', '1'],
     ['b', '2'],
@@ -50,7 +51,14 @@ describe('the function of a script', () => {
     });
     expect(link.sent[0]).toMatchObject({
       keys: ['s', 'l', 't', 'k'],
-      args: [...['t', 'i', '1000', '60000', '', 'u', '', '', '', '1', '0', '2', '1'], 'd:a', '1', 'd:b', '2', 'd:c'],
+      args: [
+        ...['t', 'i', '1000', '60000', '', 'u', '', '', '', '1', '0', '0', '2', '1'],
+        'd:a',
+        '1',
+        'd:b',
+        '2',
+        'd:c',
+      ],
     });
   });
 

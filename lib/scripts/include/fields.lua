@@ -79,3 +79,27 @@ local function read_text(key, name)
   end
   return text
 end
+
+--- How many fields of the application a session has, and how many it has after a change: `values` holds name, text, name, text …
+--- from `first_set`, and names to delete from `first_removed` up to the one before `first_rest`.
+local function count_fields(key, values, first_set, first_removed, first_rest)
+  local known, before = {}, 0
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(name, 1, 2) == 'd:' then
+      known[name] = true
+      before = before + 1
+    end
+  end
+  local after = before
+  for i = first_set, first_removed - 1, 2 do
+    if not known[values[i]] then
+      after = after + 1
+    end
+  end
+  for i = first_removed, first_rest - 1 do
+    if known[values[i]] then
+      after = after - 1
+    end
+  end
+  return before, after
+end
