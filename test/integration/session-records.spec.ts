@@ -155,7 +155,8 @@ describe('the records of sessions in Redis', () => {
       await Promise.all(Array.from({ length: 100 }, () => repository.destroy(randomUUID())));
       await Promise.all(Array.from({ length: 100 }, () => repository.destroyStored(layout.session(randomUUID()).id)));
     }
-    expect(await redis.dbsize()).toBe(before);
+    // Keys of other tests may expire meanwhile.
+    expect(await redis.dbsize()).toBeLessThanOrEqual(before);
   });
 
   describe('of one user with 12,000 of them', () => {
