@@ -14,13 +14,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.spec.ts'],
-    exclude: [
-      'test/topology/full/**',
-      'test/topology/members/**',
-      'test/fuzz/request-lives.spec.ts',
-      'test/types/fixtures/**',
-      '**/node_modules/**',
-    ],
+    exclude: ['test/topology/full/**', 'test/topology/members/**', 'test/types/fixtures/**', '**/node_modules/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

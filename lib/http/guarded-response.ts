@@ -117,15 +117,20 @@ class ResponseGuard implements HeldResponse {
 
   /** The client has gone, or all has been sent. Idempotent. */
   closed(): void {
-    if (this.state === 'held') {
-      // Nobody waits for the bytes, and Node knows best what to do with them.
-      this.finish();
-    } else if (this.state === 'open' && !this.hasEnd) {
-      this.hasEnd = true;
-      this.keeper.settle(this.response.statusCode)?.catch((error: unknown) => {
-        this.keeper.failedLate(error);
-      });
-    }
+    const { state, work, hasEnd, calls } = this;
+    // A handler may go on and end the response later; what it changes until then is stored with that `end`.
+    if (state === 'open' && !hasEnd) this.settleLate();
+    if (state !== 'held') return;
+    // Nobody waits for the bytes, and Node knows best what to do with them.
+    this.finish();
+    if (!hasEnd || calls.length > 1) work?.then(this.settleLate.bind(this), ignore);
+  }
+
+  /** Stores what no response waits for any more. */
+  private settleLate(): void {
+    this.keeper.settle(this.response.statusCode)?.catch((error: unknown) => {
+      this.keeper.failedLate(error);
+    });
   }
 
   /** The first byte, or the last one: both wait for the session. */
@@ -293,6 +298,10 @@ class ResponseGuard implements HeldResponse {
     this.isClosing = true;
     this.response.on('close', onClose);
   }
+}
+
+function ignore(): void {
+  // `follow` tells.
 }
 
 function onClose(this: GuardedResponse): void {

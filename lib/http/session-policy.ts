@@ -16,4 +16,6 @@ export interface SessionPolicy<Request> {
   /** The response in place of one that failed; logs it. */
   failed(error: unknown, what: 'store' | 'send'): SessionErrorResponse;
   failedLate(error: unknown): void;
+  /** A session began, or got a new id, after the head of its response had left without its cookie. */
+  missedHead(): void;
 }

@@ -37,6 +37,8 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   hasMetOutage = false;
   /** Whether the session is new under its id, or its life or attributes have changed, and that is stored. */
   isCookieDue = false;
+  /** The id that the client has once the head has left, or `null`; `undefined`: the head has not left. */
+  private clientId: string | null | undefined = undefined;
   /** The cookie that the session was found by. */
   brought: VerifiedCookie | undefined = undefined;
   /** Exclusive access to the session, once a handler has asked for it. */
@@ -160,6 +162,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     // A session that could not be stored, or not even reached, has no cookie to send.
     const cookies = this.failure !== undefined || this.isAnonymous ? [] : this.policy.cookiesFor(this);
     const varies = this.current.hasRead || cookies.length > 0;
+    this.clientId = this.current.storedDraft?.sid ?? null;
     return isOutage || varies ? { cookies, isOutage, varies } : undefined;
   }
 
@@ -198,7 +201,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       if (status < 400) current.checkRetired();
       if (!live) return undefined;
       const draft = current.own(live, this.port);
-      if (!draft) return undefined;
+      if (!draft || this.isTooLate(draft, live)) return undefined;
       if (typeof live.cookie.originalMaxAge === 'number') live.touch();
       const pending = this.pending(draft, live);
       if (pending === undefined) return undefined;
@@ -211,6 +214,13 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       this.failure = error;
       return Promise.reject(error);
     }
+  }
+
+  /** Whether the session is another one than the head named: nobody could find it, so that it is stored only by an explicit `save`. */
+  private isTooLate({ sid, isStored }: RequestDraft, live: LiveSession): boolean {
+    if (this.clientId === undefined || this.clientId === sid) return false;
+    if (isStored || Object.keys(live).length > 1) this.policy.missedHead();
+    return !isStored;
   }
 
   private pending(draft: RequestDraft, live: LiveSession): PendingChange | 'touch' | undefined {

@@ -68,6 +68,7 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
   private readonly foreign: RequestStore;
   private readonly outages: OutageLog;
   private hasWarnedOfDroppedCookie = false;
+  private hasWarnedOfMissedHead = false;
 
   constructor(
     private readonly options: SessionHandlerOptions,
@@ -145,6 +146,15 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
   failedLate(error: unknown): void {
     const text = `A session could not be stored after its response had begun. ${messageOf(error)}`;
     this.logger.error(text, stackOf(error));
+  }
+
+  missedHead(): void {
+    if (this.hasWarnedOfMissedHead) return;
+    this.hasWarnedOfMissedHead = true;
+    this.logger.warn(
+      `A session began, or got a new id, after the head of its response had left: the client has no cookie for it. ` +
+        'Change the session before the first byte. This is said once.',
+    );
   }
 
   private begin(session: SessionRequest, next: Next): void {

@@ -244,4 +244,31 @@ describe.each(PLATFORMS)('on %s', (platform) => {
     response.destroy();
     await expect.poll(async () => (await browser.get('/get')).json).toMatchObject({ user: 'ann', count: 1 });
   });
+
+  it('a session that begins after the head is not stored, and a warning says why', async () => {
+    @Controller()
+    class Streaming {
+      @Get('stream')
+      stream(
+        @CurrentSession() session: Live,
+        @Res() response: ServerResponse & { readonly raw?: ServerResponse },
+      ): void {
+        const raw = response.raw ?? response;
+        raw.write('first');
+        session.count = 1;
+        raw.end(' last');
+      }
+    }
+    const { application } = newInstallation();
+    const module = SessionModule.forRoot({
+      application,
+      secret: SECRET,
+      redis: { host: redis.host, port: redis.port },
+    });
+    const { app, client, log } = await startHttpApp({ platform, modules: [module], controllers: [Streaming] });
+    const { text, setCookie, isComplete } = await client().get('/stream');
+    expect({ text, setCookie, isComplete }).toEqual({ text: 'first last', setCookie: [], isComplete: true });
+    expect(await app.get(SessionService).count()).toBe(0);
+    expect(log.join()).toContain('after the head of its response had left');
+  });
 });

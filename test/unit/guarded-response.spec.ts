@@ -228,6 +228,29 @@ describe('a guarded response', () => {
     expect(keeper.late).toHaveLength(1);
   });
 
+  it('stores what changes after the client has left, once the handler ends the response', async () => {
+    const { response, keeper } = guarded(0);
+    response.write('first');
+    response.emit('close');
+    keeper.owed = 1;
+    response.end('last');
+    expect(keeper.owed).toBe(0);
+    await keeper.stored();
+    expect(keeper.calls).toEqual(['settle 200', 'head 200', 'settle 200', 'settle 200', 'ended']);
+  });
+
+  it('stores what changed while the first byte was held when the client leaves then', async () => {
+    const { response, keeper } = guarded(1);
+    response.write('first');
+    response.end('last');
+    keeper.owed = 1;
+    response.emit('close');
+    await keeper.stored();
+    expect(keeper.owed).toBe(0);
+    await keeper.stored();
+    expect(keeper.late).toHaveLength(0);
+  });
+
   it('lets go what was held when the client leaves, and tells a failure that comes after', async () => {
     const { response, keeper } = guarded(1);
     response.end('body');
