@@ -1,15 +1,25 @@
+import { randomBytes } from 'node:crypto';
 import type { Cookie } from 'express-session';
 import { SessionNotLiveError } from '../errors/session-not-live.error.js';
+import { SessionReadonlyError } from '../errors/session-readonly.error.js';
 import { SessionStaleError } from '../errors/session-stale.error.js';
-import type { RequestDraft, RequestStore } from '../store/request-store.js';
+import type { PendingChange, RequestDraft, RequestMove, RequestStore } from '../store/request-store.js';
+import { isSessionCookie } from './cookie-attributes.js';
 import { createLiveSession, equipSession, isSessionObject, SESSION_REQUEST } from './live-session.js';
 import type { SessionRawRequest } from './live-session.js';
 import { RetiredSessions } from './retired-sessions.js';
-import type { SessionCookies } from './session-cookie.js';
-import type { LiveSession } from './session.types.js';
+import type { SessionPolicy } from './session-policy.js';
+import type { LiveSession, SessionAccessMode } from './session.types.js';
+
+/** How a session gets a new id, but for the id. @internal */
+export type SessionRenewal = Omit<RequestMove, 'fresh'>;
+
+/** As express-session does it: nothing is kept, and the old id is worth nothing at once. @internal */
+export const PLAIN_RENEWAL: SessionRenewal = Object.freeze({ graceMs: 0, keep: [], isReauthenticated: false });
 
 /**
- * The session object that a request has now, as `req.session`, with its draft; and those that it has had before.
+ * The session object that a request has now, as `req.session`, with its draft; and those that it has had before. A new session comes
+ * from the stored one before it, so that what was ended meanwhile is no source of another.
  *
  * @internal
  */
@@ -23,12 +33,14 @@ export class CurrentSession {
   /** The draft of the session; `undefined`: the request has none. */
   draft: RequestDraft | undefined = undefined;
   private live: LiveSession | undefined = undefined;
+  /** The draft of the stored session that the request had last. */
+  private source: RequestDraft | undefined = undefined;
   private firstId: string | undefined = undefined;
   private retired: RetiredSessions | undefined = undefined;
 
   constructor(
     private readonly request: SessionRawRequest,
-    private readonly cookies: SessionCookies,
+    private readonly policy: Pick<SessionPolicy<never>, 'cookies' | 'genid' | 'saveUninitialized'>,
   ) {}
 
   /** What the application has in `req.session`, whoever has put it there. */
@@ -45,16 +57,28 @@ export class CurrentSession {
     return live !== undefined && draft?.isStored && this.value === live ? draft : undefined;
   }
 
-  /** Whether it may be left unstored: new, empty, and not in the place of another one. */
-  get isOptional(): boolean {
-    const { draft, live } = this;
-    if (!draft || !live || draft.isStored || draft.sid !== this.firstId) return false;
-    return Object.keys(live).every((name) => name === 'cookie');
+  /** Gives the request the stored session that it begins with. */
+  begin(draft: RequestDraft): void {
+    this.source = draft;
+    this.put(draft);
+  }
+
+  /** Gives the request a new session in place of the one it had. */
+  renew(port: RequestStore): void {
+    this.replace(port.begin(this.freshId(), this.source));
+  }
+
+  /** Gives a stored session a new id; the draft of its successor, or `null` when it is gone. */
+  async move(port: RequestStore, draft: RequestDraft, renewal: SessionRenewal): Promise<RequestDraft | null> {
+    const next = await port.move(draft, this.value ?? undefined, { ...renewal, fresh: this.freshId() });
+    if (next?.isStored) this.source = next;
+    return next;
   }
 
   /** Gives the request the session of a draft. */
   put(draft: RequestDraft): void {
-    const { request, cookies } = this;
+    const { request } = this;
+    const { cookies } = this.policy;
     const cookie = (draft.isStored
       ? cookies.restore(request, draft.cookie, draft.remainingMs)
       : cookies.create(request)) as unknown as Cookie;
@@ -108,6 +132,30 @@ export class CurrentSession {
   }
 
   /**
+   * Finds what is to be stored, as far as the handler's access allows.
+   *
+   * @throws SessionReadonlyError when a handler that may only read has changed the session.
+   */
+  pending(
+    draft: RequestDraft,
+    live: LiveSession,
+    port: RequestStore,
+    access: SessionAccessMode | undefined,
+  ): PendingChange | 'touch' | undefined {
+    const { cookie } = live;
+    if (isSessionCookie(cookie)) cookie.check();
+    if (access === 'none') return undefined;
+    // As express-session does it: a new session is stored once it holds something, a regenerated one in any case.
+    const isOptional = !draft.isStored && draft.sid === this.firstId && !this.policy.saveUninitialized;
+    if (isOptional && isEmpty(live)) return undefined;
+    const pending = port.inspect(draft, live);
+    if (access !== 'readonly' || pending === undefined || pending === 'touch') return pending;
+    if (pending.fields.length > 0 || (isSessionCookie(cookie) && cookie.isChanged))
+      throw new SessionReadonlyError(pending.fields);
+    return undefined;
+  }
+
+  /**
    * Finds changes that would be lost.
    *
    * @throws SessionStaleError when a session object was changed after it had been replaced.
@@ -115,6 +163,16 @@ export class CurrentSession {
   checkRetired(): void {
     this.retired?.check();
   }
+
+  private freshId(): string {
+    return this.policy.genid?.(this.request) ?? randomBytes(24).toString('base64url');
+  }
+}
+
+/** Whether a session holds nothing of the application's. @internal */
+export function isEmpty(session: LiveSession): boolean {
+  for (const name in session) if (name !== 'cookie' && Object.hasOwn(session, name)) return false;
+  return true;
 }
 
 /** `req.session`, the same for all requests: tells whether it was looked at. */

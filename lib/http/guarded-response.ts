@@ -3,12 +3,11 @@ import { coverHeldResponse, GUARD, type GuardedResponse, type HeldResponse } fro
 import {
   copyOfHead,
   hasStatusMessage,
-  headersOf,
   headersSentError,
-  resetHead,
+  makeErrorResponse,
+  shareHead,
   validateHead,
   visibleHeaders,
-  withoutHeaders,
 } from './response-head.js';
 import { addSessionHeaders, SESSION_HEADERS, type SessionHeaders } from './session-headers.js';
 import type { SessionErrorResponse } from './session-http-error.js';
@@ -123,7 +122,7 @@ class ResponseGuard implements HeldResponse {
     if (state !== 'held') return;
     // Nobody waits for the bytes, and Node knows best what to do with them.
     this.finish();
-    if (!hasEnd || calls.length > 1) work?.then(this.settleLate.bind(this), ignore);
+    if (!hasEnd || calls.length > 1) work?.then(this.settleLate.bind(this), () => undefined);
   }
 
   /** Stores what no response waits for any more. */
@@ -230,12 +229,9 @@ class ResponseGuard implements HeldResponse {
     const status = name === 'writeHead' ? Number(args[0]) : response.statusCode;
     const added = keeper.headersFor(status);
     if (!added) return args;
-    const headers = name === 'writeHead' ? headersOf(args) : [];
-    // Node lets those that are given with the head replace ours.
-    const isShared = headers.some(([header]) => SESSION_HEADERS.includes(header.toLowerCase()));
-    if (isShared) for (const [header, value] of headers) response.setHeader(header, value as string);
+    const rest = name === 'writeHead' ? shareHead(response, args, SESSION_HEADERS) : args;
     addSessionHeaders(response, added);
-    return isShared ? withoutHeaders(args) : args;
+    return rest;
   }
 
   private pass(name: LeavingName, args: Arguments): unknown {
@@ -270,11 +266,9 @@ class ResponseGuard implements HeldResponse {
       return;
     }
     const { status, body } = keeper.failed(error, what);
-    const text = JSON.stringify(body);
     const head = calls.find(({ name }) => name === 'writeHead');
-    resetHead(response, status, { ...this.initialHeaders, ...visibleHeaders(response, head?.args) });
-    response.setHeader('Content-Type', 'application/json; charset=utf-8');
-    response.setHeader('Content-Length', String(Buffer.byteLength(text)));
+    const kept = { ...this.initialHeaders, ...visibleHeaders(response, head?.args) };
+    const text = makeErrorResponse(response, status, body, kept);
     const added = keeper.headersFor(status);
     if (added) addSessionHeaders(response, added);
     // Node's `end` calls the response's own methods for the head, and over HTTP/2 for the body too.
@@ -298,10 +292,6 @@ class ResponseGuard implements HeldResponse {
     this.isClosing = true;
     this.response.on('close', onClose);
   }
-}
-
-function ignore(): void {
-  // `follow` tells.
 }
 
 function onClose(this: GuardedResponse): void {

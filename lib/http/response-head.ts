@@ -29,8 +29,17 @@ export function copyOfHead(args: Arguments): Arguments {
   });
 }
 
-/** The arguments of `writeHead` without its headers. @internal */
-export function withoutHeaders(args: Arguments): Arguments {
+/**
+ * Makes room for headers of ours beside those that are given with a head, which Node lets replace them: when one has such a name, all
+ * are set on the response instead.
+ *
+ * @returns the arguments of `writeHead`
+ * @internal
+ */
+export function shareHead(response: ServerResponse, args: Arguments, names: readonly string[]): Arguments {
+  const headers = headersOf(args);
+  if (!headers.some(([header]) => names.includes(header.toLowerCase()))) return args;
+  for (const [header, value] of headers) response.setHeader(header, value as string);
   return args.filter((arg) => typeof arg !== 'object' || arg === null);
 }
 
@@ -67,12 +76,26 @@ export function visibleHeaders(response: ServerResponse, head: Arguments = []): 
 
 const VISIBLE = /^(vary|access-control-.*)$/i;
 
-/** Gives a response that has not been sent another status and other headers. @internal */
-export function resetHead(response: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
+/**
+ * Makes an error response of one that has not been sent: another status and other headers.
+ *
+ * @returns its body
+ * @internal
+ */
+export function makeErrorResponse(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: OutgoingHttpHeaders,
+): string {
+  const text = JSON.stringify(body);
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
   if (hasStatusMessage(response)) response.statusMessage = '';
   response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', String(Buffer.byteLength(text)));
+  return text;
 }
 
 /** HTTP/2 has none, and Node warns of asking. @internal */

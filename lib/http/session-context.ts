@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import type { SessionData } from 'express-session';
 import type { RawRequest } from './raw-http.js';
 import { SessionRequest } from './session-request.js';
-import type { SessionRenewal } from './session-succession.js';
+import type { SessionRenewal } from './current-session.js';
 import type { LiveSession } from './session.types.js';
 
 /**

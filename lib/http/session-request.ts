@@ -2,17 +2,15 @@ import type { ServerResponse } from 'node:http';
 import { SessionGoneError } from '../errors/session-gone.error.js';
 import type { PendingChange, RequestDraft, RequestStore } from '../store/request-store.js';
 import { CallQueue } from './call-queue.js';
-import { CurrentSession } from './current-session.js';
+import { CurrentSession, isEmpty, PLAIN_RENEWAL, type SessionRenewal } from './current-session.js';
 import { ExclusiveAccess } from './exclusive-access.js';
 import type { ResponseKeeper } from './guarded-response.js';
 import { SESSION_REQUEST, type SessionOperations, type SessionRawRequest } from './live-session.js';
-import { pendingChange } from './pending-change.js';
 import { signalOfClose, type RawRequest } from './raw-http.js';
 import type { VerifiedCookie } from './session-cookie.js';
 import type { SessionHeaders } from './session-headers.js';
 import { isOutage, UNAVAILABLE, type SessionErrorResponse } from './session-http-error.js';
 import type { SessionPolicy } from './session-policy.js';
-import { PLAIN_RENEWAL, SessionSuccession, type SessionRenewal } from './session-succession.js';
 import type { LiveSession, SessionAccessMode } from './session.types.js';
 
 /** What `reload` says of a session that is gone. */
@@ -50,7 +48,6 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   /** The id of a session that must end and has not yet. */
   private unended: string | undefined = undefined;
   private readonly calls = new CallQueue();
-  private readonly succession: SessionSuccession;
   private settling: Promise<void> | undefined = undefined;
 
   constructor(
@@ -59,8 +56,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     readonly response: ServerResponse,
     private port: RequestStore,
   ) {
-    this.current = new CurrentSession(request, policy.cookies);
-    this.succession = new SessionSuccession(request, policy.genid);
+    this.current = new CurrentSession(request, policy);
     (request as SessionRawRequest)[SESSION_REQUEST] = this;
     request.sessionStore = policy.store;
   }
@@ -83,7 +79,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       if (!draft) continue;
       this.brought = cookie;
       this.isTouchOwed = true;
-      this.current.put(this.succession.follow(draft));
+      this.current.begin(draft);
       return;
     }
     this.generate();
@@ -99,7 +95,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   /** Gives the request a new session under a new id. */
   generate(): void {
     this.isCookieDue = false;
-    this.current.replace(this.succession.begin(this.port));
+    this.current.renew(this.port);
   }
 
   save(session: LiveSession): Promise<void> {
@@ -203,7 +199,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       const draft = current.own(live, this.port);
       if (!draft || this.isTooLate(draft, live)) return undefined;
       if (typeof live.cookie.originalMaxAge === 'number') live.touch();
-      const pending = this.pending(draft, live);
+      const pending = current.pending(draft, live, this.port, this.access);
       if (pending === undefined) return undefined;
       if (pending !== 'touch') return this.storeChange(draft, live, pending);
       if (!this.isTouchOwed) return undefined;
@@ -219,20 +215,16 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   /** Whether the session is another one than the head named: nobody could find it, so that it is stored only by an explicit `save`. */
   private isTooLate({ sid, isStored }: RequestDraft, live: LiveSession): boolean {
     if (this.clientId === undefined || this.clientId === sid) return false;
-    if (isStored || Object.keys(live).length > 1) this.policy.missedHead();
+    if (isStored || !isEmpty(live)) this.policy.missedHead();
     return !isStored;
-  }
-
-  private pending(draft: RequestDraft, live: LiveSession): PendingChange | 'touch' | undefined {
-    const { access, current, port, policy } = this;
-    return pendingChange({ access, current, port, saveUninitialized: policy.saveUninitialized }, draft, live);
   }
 
   private store(session: LiveSession): Promise<void> {
     return this.attempt(async () => {
-      const draft = this.current.own(session, this.port);
+      const { current, port, access } = this;
+      const draft = current.own(session, port);
       if (!draft) return;
-      const pending = this.pending(draft, session);
+      const pending = current.pending(draft, session, port, access);
       // Any other store gets what it is given, changed or not; ours knows that it has it.
       if (pending !== undefined) await this.storeChange(draft, session, pending === 'touch' ? undefined : pending);
     });
@@ -254,12 +246,12 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     let next: RequestDraft | null = null;
     this.unended = draft.sid;
     try {
-      const live = this.current.value ?? undefined;
-      next = await this.attempt(() => this.succession.move(this.port, draft, live, renewal));
+      next = await this.attempt(() => this.current.move(this.port, draft, renewal));
       this.unended = undefined;
     } finally {
       this.isCookieDue = false;
-      this.current.replace(next ?? this.succession.begin(this.port));
+      if (next) this.current.replace(next);
+      else this.current.renew(this.port);
     }
     if (!next) throw new SessionGoneError();
   }

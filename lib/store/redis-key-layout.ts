@@ -1,8 +1,13 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { sidInBucket, storedBucket, storedId, userBucket } from '../core/session-id.js';
+import type { StoredId } from '../core/session-id.js';
 
 /** Every installation that uses this Redis, by name. @internal */
 export const INSTALLATIONS_KEY = '{nestjs-ha-session}:installations';
+
+/** How many ids are remembered with their stored form: one takes some 200 bytes. */
+const REMEMBERED_IDS = 10_000;
 
 /** Key names of one session. @internal */
 export interface SessionKeys {
@@ -27,6 +32,9 @@ export interface UserKeys {
  * @internal
  */
 export class RedisKeyLayout {
+  /** A session is asked for again and again: its id is hashed once. */
+  private readonly known = new LRUCache<string, StoredId>({ max: REMEMBERED_IDS });
+
   constructor(
     private readonly application: string,
     /** Hash tags the sessions are spread over: one except in Cluster. */
@@ -47,7 +55,7 @@ export class RedisKeyLayout {
 
   /** Keys of the session that a cookie calls `sid`. */
   session(sid: string): SessionKeys {
-    const { id, bucket } = storedId(sid, this.bucketCount);
+    const { id, bucket } = this.storedId(sid);
     return this.stored(id, bucket);
   }
 
@@ -88,7 +96,7 @@ export class RedisKeyLayout {
 
   /** A fresh id for a session that is to live in the same slot as that of `sid`. */
   successorSid(sid: string, fresh: string): string {
-    return sidInBucket(fresh, storedId(sid, this.bucketCount).bucket, this.bucketCount);
+    return sidInBucket(fresh, this.storedId(sid).bucket, this.bucketCount);
   }
 
   /** The key on which it is tried whether sessions can be stored. */
@@ -114,6 +122,12 @@ export class RedisKeyLayout {
   /** Samples of the counts, in the slot of the lease whose holder writes them. */
   samples(resolution: 'minutes' | 'hours'): string {
     return `${this.tag(0)}${resolution}`;
+  }
+
+  private storedId(sid: string): StoredId {
+    let known = this.known.get(sid);
+    if (!known) this.known.set(sid, (known = storedId(sid, this.bucketCount)));
+    return known;
   }
 
   private tag(bucket: number): string {

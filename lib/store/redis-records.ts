@@ -7,7 +7,7 @@ import type { RedisEndings } from './redis-endings.js';
 import { PAGE_COUNT } from './redis-index-pages.js';
 import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
-import { cookieCode } from './redis-session.record.js';
+import { cookieCode } from './redis-session.reader.js';
 import type { RedisUserIndex, UserChange } from './redis-user-index.js';
 import type {
   CommitOutcome,

@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { FAULT_APPLICATION } from './fault-app.protocol.js';
-import { parseStoredSession } from '../../lib/store/redis-session.record.js';
+import { parseStoredSession } from '../../lib/store/redis-session.reader.js';
 import type { SessionLedger } from './checker.js';
 
 /** Top-level fields of a session as they are stored. */

@@ -1,8 +1,7 @@
 import type { RedisNodeOptions } from '../../options/redis.options.js';
 import { ConnectionLostError, isReplyError, notSent } from './connection-lost.error.js';
 import { addressKey, type NodeAddress } from './node-address.js';
-import { QuietRedis } from './quiet-redis.js';
-import { openCommand, type RedactedCommand } from './redacted-command.js';
+import { openCommand, QuietRedis, type RedactedCommand } from './redacted-command.js';
 import { connectorTo, discardSocket, type ConnectedSocket } from './redis-connector.js';
 
 /** Settings of one connection. @internal */

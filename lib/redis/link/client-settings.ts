@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Cluster, type ClusterOptions, type Redis } from 'ioredis';
 import type { ResolvedRedisOptions, ResolvedRedisTopology } from '../../options/redis.options.js';
-import { QuietRedis } from '../connection/quiet-redis.js';
+import { QuietRedis } from '../connection/redacted-command.js';
 
 type Topology<K extends ResolvedRedisTopology['kind']> = Extract<ResolvedRedisTopology, { kind: K }>;
 

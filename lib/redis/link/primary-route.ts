@@ -39,6 +39,8 @@ export class PrimaryRoute implements Route {
   readonly #listener: RouteListener;
   readonly #keeper: PrimaryKeeper;
   readonly #log: ProvisionalLog;
+  /** The primary in use, or `null` while one is looked for. */
+  #node: PrimaryNode | null = null;
   #commits: GroupCommit | null = null;
   #feed: InvalidationFeed | null = null;
   #formerClockOffsetMs = Date.now() - performance.now();
@@ -50,11 +52,13 @@ export class PrimaryRoute implements Route {
     this.#log = new ProvisionalLog(parts.maxProvisionalBytes);
     this.#keeper = new PrimaryKeeper(parts.finder, parts.connection, parts.probe, {
       onUsable: (node) => {
+        this.#node = node;
         this.#commits = this.#groupCommitOn(node);
         this.#feed?.follow(node);
         listener.onUsable(node.key, node);
       },
       onLost: (node, reason) => {
+        this.#node = null;
         this.#feed?.leave();
         this.#formerClockOffsetMs = this.#clockOffsetOf(node);
         listener.onLost(node.key, reason, node.heardAt);
@@ -64,11 +68,11 @@ export class PrimaryRoute implements Route {
   }
 
   get isOpen(): boolean {
-    return this.#keeper.node !== null;
+    return this.#node !== null;
   }
 
   get trouble(): Error | null {
-    if (this.#keeper.node) return null;
+    if (this.#node) return null;
     return troubleOf(this.#parts.finder.trouble, this.#keeper.lastError);
   }
 
@@ -76,7 +80,7 @@ export class PrimaryRoute implements Route {
   readonly end = null;
 
   get clockOffsetMs(): number {
-    const { node } = this.#keeper;
+    const node = this.#node;
     return node ? this.#clockOffsetOf(node) : this.#formerClockOffsetMs;
   }
 
@@ -86,7 +90,7 @@ export class PrimaryRoute implements Route {
 
   send(operation: Operation, notAfterMs: () => number): Promise<unknown> {
     const { command, isReplay, isWrite } = operation;
-    const { node } = this.#keeper;
+    const node = this.#node;
     if (!node) throw new Error('unreachable: nothing is sent while the route is closed');
     operation.node = node;
     if (!this.#commits || isInspection(command)) return node.run(command, notAfterMs());
@@ -126,7 +130,7 @@ export class PrimaryRoute implements Route {
         this.#listener.onNearCacheOff(reason);
       },
     });
-    if (this.#keeper.node) this.#feed.follow(this.#keeper.node);
+    if (this.#node) this.#feed.follow(this.#node);
     return this.#feed;
   }
 

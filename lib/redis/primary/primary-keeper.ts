@@ -22,6 +22,7 @@ export interface PrimaryKeeperListener {
  * @internal
  */
 export class PrimaryKeeper {
+  /** The primary in use, or `null` while one is looked for. */
   #node: PrimaryNode | null = null;
   #opening: PrimaryNode | null = null;
   #retry: NodeJS.Timeout | undefined;
@@ -46,11 +47,6 @@ export class PrimaryKeeper {
     setImmediate(() => {
       this.#evaluate();
     });
-  }
-
-  /** The primary in use, or `null` while one is looked for. */
-  get node(): PrimaryNode | null {
-    return this.#node;
   }
 
   /** Why no primary could be opened last. */
