@@ -5,7 +5,7 @@ import type {
   OnApplicationShutdown,
   OnModuleInit,
 } from '@nestjs/common';
-import { Inject, Logger, Module, RequestMethod } from '@nestjs/common';
+import { Inject, Logger, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 import {
@@ -19,6 +19,7 @@ import {
   SESSION_STORE,
 } from './core/session.tokens.js';
 import { SessionContext } from './http/session-context.js';
+import { SessionRoutes } from './http/session-routes.js';
 import type { SessionLink } from './core/session-link.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
@@ -30,9 +31,6 @@ import { SessionEvents } from './session.events.js';
 import { SessionService } from './session.service.js';
 import { SessionInstallationEvents } from './stats/session-installation-events.js';
 import { SessionStats } from './stats/session.stats.js';
-
-/** Written with the leading slash and braces, it covers the root and every path, under a global prefix too, without a warning. */
-const EVERY_ROUTE = { path: '/{*splat}', method: RequestMethod.ALL };
 
 /** Settings of the registration itself. @public */
 export interface SessionModuleRegistration {
@@ -55,6 +53,7 @@ export class SessionModule implements NestModule, OnModuleInit, OnApplicationShu
     @Inject(SESSION_LINK) private readonly link: SessionLink | null,
     @Inject(SESSION_REDIS) private readonly redis: Redis | Cluster | null,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(SessionRoutes) private readonly routes: SessionRoutes,
   ) {}
 
   /**
@@ -110,11 +109,7 @@ export class SessionModule implements NestModule, OnModuleInit, OnApplicationShu
 
   /** Mounts the session middleware; called by Nest. */
   configure(consumer: MiddlewareConsumer): void {
-    const { exclude, forRoutes } = this.options;
-    const proxy = consumer.apply(this.middleware);
-    (exclude.length > 0 ? proxy.exclude(...exclude) : proxy).forRoutes(
-      ...(forRoutes.length > 0 ? forRoutes : [EVERY_ROUTE]),
-    );
+    this.routes.mount(consumer, this.middleware, this.options);
   }
 
   /** With `failFast` the start waits until sessions can be stored, or fails. Called by Nest. */

@@ -14,6 +14,7 @@ import type { SessionLink } from './core/session-link.js';
 import { SessionObservers } from './core/session-observer.js';
 import { SessionContext } from './http/session-context.js';
 import { SessionFastifyBridge } from './http/session-fastify.bridge.js';
+import { SessionRoutes } from './http/session-routes.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
 import { checkAsyncOptions } from './options/async-session.options.js';
 import { resolveSessionOptions } from './options/resolve-session-options.js';
@@ -94,6 +95,7 @@ export const sessionProviders: Provider[] = [
   SessionDoctor,
   SessionEvents,
   SessionFastifyBridge,
+  SessionRoutes,
   SessionService,
   SessionWorker,
   ...statsProviders,

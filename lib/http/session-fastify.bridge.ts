@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -10,16 +11,25 @@ interface FastifyLike {
     name: string,
     accessor: { getter(this: FastifyRequestLike): unknown; setter?(this: FastifyRequestLike, value: unknown): void },
   ): void;
+  hasReplyDecorator(name: string): boolean;
+  decorateReply(name: string, method: (this: FastifyReplyLike, ...args: never[]) => void): void;
 }
 
 interface FastifyRequestLike {
   readonly raw: RawRequest;
 }
 
+interface FastifyReplyLike {
+  header(name: string, value: unknown): unknown;
+  send(payload?: unknown): unknown;
+}
+
 /**
- * Brings the session from Node's request, where middleware runs under Fastify, to Fastify's own, where Nest's `@Session()`,
- * guards and passport look for it.
+ * Dresses Fastify's own request and reply, which Nest gives to handlers and guards.
  *
+ * @remarks The request gets the session of Node's request, where middleware runs under Fastify: Nest's `@Session()`, guards and
+ *   passport look for it there. Request and reply get the three members of Node's that passport's strategies use: those that send
+ *   the browser elsewhere call `setHeader` and `end`, and those with a relative callback URL read `connection`.
  * @internal
  */
 @Injectable()
@@ -42,5 +52,26 @@ export class SessionFastifyBridge implements OnModuleInit {
         },
       });
     }
+    dressForPassport(fastify);
+  }
+}
+
+function dressForPassport(fastify: FastifyLike): void {
+  if (!fastify.hasRequestDecorator('connection')) {
+    fastify.decorateRequest('connection', {
+      getter(): Socket {
+        return this.raw.socket;
+      },
+    });
+  }
+  if (!fastify.hasReplyDecorator('setHeader')) {
+    fastify.decorateReply('setHeader', function (name: string, value: unknown) {
+      this.header(name, value);
+    });
+  }
+  if (!fastify.hasReplyDecorator('end')) {
+    fastify.decorateReply('end', function (payload?: unknown) {
+      this.send(payload);
+    });
   }
 }

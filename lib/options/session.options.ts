@@ -240,9 +240,17 @@ export interface SessionModuleOptions extends SessionStoreOptions {
    * @defaultValue false
    */
   readonly failFast?: boolean | undefined;
-  /** Routes the session covers. @defaultValue every route, with or without a global prefix */
+  /**
+   * Routes that the session covers, as Nest's `forRoutes` takes them. With versions in the URI a path without a version stands for
+   * all versions.
+   *
+   * @defaultValue every route, with or without a global prefix
+   */
   readonly forRoutes?: readonly Parameters<MiddlewareConfigProxy['forRoutes']>[number][] | undefined;
-  /** Routes it leaves alone. */
+  /**
+   * Routes that the session leaves alone, as Nest's `exclude` takes them. With versions in the URI a path without a version stands
+   * for all versions.
+   */
   readonly exclude?: readonly Parameters<MiddlewareConfigProxy['exclude']>[number][] | undefined;
 }
 
