@@ -83,13 +83,17 @@ export class SessionRoutes {
     const { exclude = [] } = this.application.getGlobalPrefixOptions();
     if (!exclude.some(({ pathRegex }) => pathRegex.test('/'))) return;
     for (const { middleware, forRoutes } of consumer.build()) {
-      const methods = (forRoutes as RouteInfo[]).filter(({ path }) => COVERS_ROOT.test(path)).map(({ method }) => method);
+      const methods = (forRoutes as RouteInfo[])
+        .filter(({ path }) => COVERS_ROOT.test(path))
+        .map(({ method }) => method);
       if (methods.length === 0) continue;
       // A class of Nest's, which leaves alone what is excluded.
       const [Mounted] = middleware as [new () => { use: SessionHandler }];
       const mounted = new Mounted();
       const isMeant = (method: string | undefined): boolean =>
-        methods.some((meant) => meant === ANY_METHOD || meant === RequestMethod.ALL || RequestMethod[meant] === method) ||
+        methods.some(
+          (meant) => meant === ANY_METHOD || meant === RequestMethod.ALL || RequestMethod[meant] === method,
+        ) ||
         (method === 'HEAD' && methods.includes(RequestMethod.GET));
       httpAdapter.use((request: RawRequest, response: ServerResponse, next: () => void) => {
         if (ROOT_URL.test(request.originalUrl ?? request.url ?? '') && isMeant(request.method)) {

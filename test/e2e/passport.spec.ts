@@ -1,6 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Controller, Get, Injectable, Post, Redirect, Req, Session, UnauthorizedException, UseGuards } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Injectable,
+  Post,
+  Redirect,
+  Req,
+  Session,
+  UnauthorizedException,
+  UseGuards,
+} from '@nestjs/common';
 import type { ExecutionContext, MiddlewareConsumer, NestModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { AuthGuard, PassportSerializer, PassportStrategy } from '@nestjs/passport';

@@ -126,7 +126,15 @@ const EVERYTHING: readonly Case[] = [
       app.setGlobalPrefix('api', { exclude: ['/', 'v', 'cats'] });
       defaultVersion(app);
     },
-    covered: ['/ver9', '/ver1/v', '/api/ver2/both', '/api/both', '/ver3/cats', '/api/ver3/cats/7/toys', '/api/ver9/plain'],
+    covered: [
+      '/ver9',
+      '/ver1/v',
+      '/api/ver2/both',
+      '/api/both',
+      '/ver3/cats',
+      '/api/ver3/cats/7/toys',
+      '/api/ver9/plain',
+    ],
   },
   {
     title: 'versions in a header',
