@@ -94,7 +94,7 @@ if ARGV[12] == '1' and user ~= former then
 end
 local authentication
 if auth ~= '' then
-  authentication = read_authentication(auth, meta, ended_key and authenticate(ended_key, user, now) or now)
+  authentication = read_authentication(auth, meta, ended_key and authenticate(ended_key, user_key, now) or now)
 elseif user == '' and former ~= '' then
   authentication = ''
 end

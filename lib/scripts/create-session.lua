@@ -64,13 +64,13 @@ if is_sourced then
   local source, source_user = read_meta(KEYS[5])
   local source_auth = source and redis.call('HGET', KEYS[5], 'auth') or ''
   local at = source and authenticated_at(source_auth, source)
-  if not source or source_user ~= user or is_signed_out(KEYS[4], user, source, at) then
+  if not source or source_user ~= user or is_signed_out(KEYS[4], user_key, source, at) then
     return { 0, now, 'source' }
   end
   meta.absolute = source.absolute
   auth = string.format('%.0f %s', at - created, string.match(source_auth, ' (.*)$') or '-')
 elseif user ~= '' then
-  auth = read_authentication(ARGV[9], meta, authenticate(KEYS[4], user, now))
+  auth = read_authentication(ARGV[9], meta, authenticate(KEYS[4], user_key, now))
 end
 meta.deadline = deadline_after(now, tonumber(ARGV[4]), meta.absolute)
 local own = { cookie = ARGV[6], user = user, about = ARGV[8], auth = auth }

@@ -77,7 +77,7 @@ if redis.call('EXISTS', KEYS[4]) == 1 then
 end
 local auth = redis.call('HGET', KEYS[1], 'auth') or ''
 -- The successor was ended before it was there: its user was signed out everywhere.
-if redis.call('EXISTS', KEYS[5]) == 1 or is_signed_out(KEYS[6], user, meta, authenticated_at(auth, meta)) then
+if redis.call('EXISTS', KEYS[5]) == 1 or is_signed_out(KEYS[6], user_key, meta, authenticated_at(auth, meta)) then
   return { 0, now, 'gone' }
 end
 
@@ -107,7 +107,7 @@ for i = 1, #stored, 2 do
 end
 local old_meta = redis.call('HGET', KEYS[1], 'meta')
 if ARGV[12] ~= '' and user ~= '' then
-  auth = read_authentication(ARGV[12], meta, authenticate(KEYS[6], user, now))
+  auth = read_authentication(ARGV[12], meta, authenticate(KEYS[6], user_key, now))
 end
 meta.version = meta.version + 1
 meta.seen = now

@@ -54,7 +54,7 @@ end
 if user == '' then
   auth = ''
 elseif user ~= former then
-  auth = read_authentication(ARGV[9], meta, authenticate(KEYS[4], user, now))
+  auth = read_authentication(ARGV[9], meta, authenticate(KEYS[4], KEYS[5], now))
 end
 meta.version = meta.version + 1
 meta.deadline = deadline_after(now, idle, meta.absolute)

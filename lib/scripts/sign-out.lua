@@ -3,7 +3,7 @@
 -- @write
 -- @key   ended  zset  {app:b}:ended
 -- @arg   notAfterMs  ms    Redis's clock; later than that the script refuses
--- @arg   mark        text  `u:<user>` or `all`
+-- @arg   mark        text  `u:<user>`, as the user's index is named, or `all`
 -- @arg   keepMs      ms    how long marks are kept: longer than the ending of the sessions takes
 -- @reply markedMs:ms  the moment up to which a user's authentication counts no more
 --- @include clock
@@ -12,7 +12,8 @@ local late = refuse_if_late(now, ARGV[1])
 if late then
   return late
 end
-local mark = math.max(now, tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or 0))
+-- Later than the mark before: also whoever authenticated after that, in the same millisecond, is signed out.
+local mark = math.max(now, 1 + tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or 0))
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - tonumber(ARGV[3])))
 redis.call('ZADD', KEYS[1], string.format('%.0f', mark), ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])

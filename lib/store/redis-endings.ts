@@ -43,8 +43,8 @@ export class RedisEndings implements SessionEndings {
 
   async signOut(userId: string, { except }: SignOutScope = {}): Promise<readonly string[]> {
     const spared = except === undefined ? '' : await this.lineageOf(except);
-    const { ended } = this.layout.user(userId);
-    const markedMs = await signOut(this.link, { ended }, { mark: `u:${userId}`, keepMs: MARK_LIFE_MS });
+    const { ended, mark } = this.layout.user(userId);
+    const markedMs = await signOut(this.link, { ended }, { mark, keepMs: MARK_LIFE_MS });
     const conditions = { user: userId, authenticatedBy: markedMs, except: spared, reason: 'revoked' };
     return this.endPages(
       () => this.users.pages(userId),
@@ -66,10 +66,14 @@ export class RedisEndings implements SessionEndings {
     return count;
   }
 
-  /** Ends a session of a user, or a place that is reserved for one: it cannot be stored any more. */
-  async evict(id: string, userId: string): Promise<void> {
-    await this.end(this.layout.stored(id), { user: userId, reason: 'limit', bars: true });
-    await this.users.remove(id, userId);
+  /**
+   * Ends a session of a user, or a place that is reserved for one: it cannot be stored any more. Resolves with the stored id of the
+   * session that has ended, or with `null`: another user's session that they are about to sign in to stays, and has to find out.
+   */
+  async evict(entry: IndexEntry, userId: string): Promise<string | null> {
+    const ended = await this.end(this.layout.stored(entry.id), { user: userId, reason: 'limit', bars: true });
+    if (ended === null) await this.users.removeEntry(entry, userId);
+    return ended;
   }
 
   /**
@@ -102,7 +106,7 @@ export class RedisEndings implements SessionEndings {
     const keys = this.layout.stored(entry.id);
     const bars = !isReserved(entry);
     const ended = await this.end(keys, { ...conditions, bars });
-    if (ended === null && !this.layout.isSingleSlot && !(await this.reader.load(keys))) {
+    if (ended === null && bars && !this.layout.isSingleSlot && !(await this.reader.load(keys))) {
       await this.users.removeEntry(entry, conditions.user);
     }
     return ended;

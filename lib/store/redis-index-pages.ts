@@ -33,7 +33,8 @@ export async function* indexPages(link: ScriptLink, index: string): AsyncGenerat
   }
 }
 
-function entriesOf(list: readonly string[]): IndexEntry[] {
+/** Entries in the form in which scripts reply with them: id, score, id, score … @internal */
+export function entriesOf(list: readonly string[]): IndexEntry[] {
   const entries: IndexEntry[] = [];
   for (let i = 0; i + 1 < list.length; i += 2) entries.push({ id: list[i] ?? '', score: list[i + 1] ?? '' });
   return entries;

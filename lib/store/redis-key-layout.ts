@@ -24,6 +24,8 @@ export interface SessionKeys {
 export interface UserKeys {
   readonly user: string;
   readonly ended: string;
+  /** Member of `ended` when they were signed out everywhere. */
+  readonly mark: string;
 }
 
 /**
@@ -91,7 +93,8 @@ export class RedisKeyLayout {
   user(userId: string): UserKeys {
     const name = userNameIn(userId, this.userIdKey);
     const tag = this.tag(userBucket(name, this.bucketCount));
-    return { user: `${tag}u:${name}`, ended: `${tag}ended` };
+    const mark = `u:${name}`;
+    return { user: `${tag}${mark}`, ended: `${tag}ended`, mark };
   }
 
   /** A fresh id for a session that is to live in the same slot as that of `sid`. */

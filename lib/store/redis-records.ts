@@ -121,7 +121,8 @@ export class RedisRecords implements SessionRecords {
     if (room.isIndexed && change.isSignIn) await this.users.complete(keys, change as UserChange);
     const { user, former = '' } = reply;
     if (user !== (change.userId ?? '') || former !== user) await this.users.settle(keys, change, user, former);
-    return { outcome: 'committed', ...stateOf(reply), evicted: room.evicted, expired: [] };
+    const evicted = [...room.evicted, ...(await this.keepLimit(keys, change, user))];
+    return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
   }
 
   async replace(sid: string, change: SessionChange): Promise<StoredState> {
@@ -259,12 +260,21 @@ export class RedisRecords implements SessionRecords {
     }
     const evicted: string[] = [];
     for (let pages = 1; admission && admission.surplus.length > 0; pages++) {
-      await Promise.all(admission.surplus.map((id) => this.endings.evict(id, change.userId)));
-      evicted.push(...admission.surplus);
+      const ended = await Promise.all(admission.surplus.map((entry) => this.endings.evict(entry, change.userId)));
+      evicted.push(...ended.filter((id) => id !== null));
       if (admission.surplus.length < PAGE_COUNT || pages === MAX_EVICTED_PAGES) break;
       admission = await this.users.prepare(keys, change);
     }
     return admission && { isIndexed: true, authenticatedAtMs: admission.authenticatedAtMs, evicted };
+  }
+
+  /**
+   * Another sign-in may have given the place of this one away before this session was its user's: then one more has to end. Resolves
+   * with the stored ids of those that have.
+   */
+  private async keepLimit(keys: SessionKeys, change: SessionChange, user: string): Promise<readonly string[]> {
+    if (!change.isSignIn || user === '' || user !== change.userId || !(await this.users.isOverLimit(user))) return [];
+    return (await this.makeRoom(keys, change))?.evicted ?? [];
   }
 
   /** How the user of a change has authenticated. */

@@ -1,7 +1,7 @@
 import type { SessionChange, StoredSession, UserLimit } from '../core/session-record.js';
-import { admitSession, findEntry, indexUser, unindexUser } from '../scripts/scripts.generated.js';
+import { admitSession, countUser, findEntry, indexUser, unindexUser } from '../scripts/scripts.generated.js';
 import type { ScriptLink } from '../scripts/script-arguments.js';
-import { indexPages, PAGE_COUNT } from './redis-index-pages.js';
+import { entriesOf, indexPages, PAGE_COUNT } from './redis-index-pages.js';
 import type { IndexEntry } from './redis-index-pages.js';
 import type { RedisKeyLayout, SessionKeys, UserKeys } from './redis-key-layout.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
@@ -16,8 +16,8 @@ export type UserChange = SessionChange & { readonly userId: string };
 export interface Admission {
   /** The moment that counts for a user who authenticates by this change, by the clock of the user's slot. */
   readonly authenticatedAtMs: number;
-  /** Stored ids of sessions that have to end first; as many as {@link PAGE_COUNT}: ask again. */
-  readonly surplus: readonly string[];
+  /** Sessions, and places reserved for some, that have to end first; as many as {@link PAGE_COUNT}: ask again. */
+  readonly surplus: readonly IndexEntry[];
 }
 
 /**
@@ -71,7 +71,7 @@ export class RedisUserIndex {
   async enterSuccessor(id: string, source: StoredSession, lifeMs: number): Promise<boolean> {
     const { userId, authenticatedAtMs } = source;
     if (this.layout.isSingleSlot || userId === null) return true;
-    const args = { id, lifeMs, reserved: false, name: userId, authenticatedMs: authenticatedAtMs ?? 0 };
+    const args = { id, lifeMs, reserved: false, authenticatedMs: authenticatedAtMs ?? 0 };
     return (await indexUser(this.link, this.layout.user(userId), args)).outcome === 'done';
   }
 
@@ -80,9 +80,14 @@ export class RedisUserIndex {
     if (userId !== '') await unindexUser(this.link, { user: this.layout.user(userId).user }, { id, score: '' });
   }
 
-  /** Takes out an entry that was found outdated, unless it has been entered anew since it was read. */
+  /** Takes out an entry, unless it has been entered anew since it was read. */
   async removeEntry(entry: IndexEntry, userId: string): Promise<void> {
-    if (!isReserved(entry)) await unindexUser(this.link, { user: this.layout.user(userId).user }, entry);
+    await unindexUser(this.link, { user: this.layout.user(userId).user }, entry);
+  }
+
+  /** Whether a user has more sessions than they may. */
+  async isOverLimit(userId: string): Promise<boolean> {
+    return this.limit !== null && (await countUser(this.link, this.layout.user(userId))) > this.limit.max;
   }
 
   /** A user's live sessions, in the order of their creation; entries that are outdated go. */
@@ -134,12 +139,13 @@ export class RedisUserIndex {
   private async loadEntry(entry: IndexEntry, userId: string): Promise<StoredSession | null> {
     const session = await this.reader.load(this.layout.stored(entry.id));
     if (session?.userId === userId && !session.isRotated) return session;
-    await this.removeEntry(entry, userId);
+    // A place that is reserved is a sign-in under way.
+    if (!isReserved(entry)) await this.removeEntry(entry, userId);
     return null;
   }
 
   private async enter({ id }: SessionKeys, userId: string, lifeMs: number, reserved: boolean): Promise<number> {
-    const args = { id, lifeMs, reserved, name: userId, authenticatedMs: 0 };
+    const args = { id, lifeMs, reserved, authenticatedMs: 0 };
     const reply = await indexUser(this.link, this.layout.user(userId), args);
     return reply.outcome === 'done' ? reply.authenticated : 0;
   }
@@ -148,13 +154,12 @@ export class RedisUserIndex {
     const reply = await admitSession(this.link, this.layout.user(userId), {
       id,
       reservationMs: RESERVATION_MS,
-      name: userId,
       max,
       evict: evict === 'oldest',
       page: PAGE_COUNT,
     });
     if (reply.outcome === 'full') return null;
-    return { authenticatedAtMs: reply.authenticated, surplus: reply.evicted };
+    return { authenticatedAtMs: reply.authenticated, surplus: entriesOf(reply.evicted) };
   }
 }
 
