@@ -26,6 +26,12 @@ export function parseAddressKey(key: string): NodeAddress {
   return { host: key.slice(0, at), port: Number(key.slice(at + 1)) };
 }
 
+/** The address that a server names, or `null` when nobody could connect to it. @internal */
+export function toAddress(host: unknown, port: unknown): NodeAddress | null {
+  const number = typeof port === 'string' && /^\d{1,5}$/.test(port) ? Number(port) : 0;
+  return typeof host === 'string' && host !== '' && number > 0 && number < 65_536 ? { host, port: number } : null;
+}
+
 /**
  * Translates an address that Sentinel or a node tells into one that this process can reach.
  *

@@ -1,4 +1,4 @@
-import { addressKey, type NodeAddress } from '../connection/node-address.js';
+import { addressKey, toAddress, type NodeAddress } from '../connection/node-address.js';
 
 /** What one Sentinel says of the primary. @internal */
 export interface SentinelView {
@@ -57,8 +57,13 @@ type Fields = ReadonlyMap<string, string>;
 
 /** The flat `name, value, …` list (or a RESP3 map made flat) that Sentinel answers with. @internal */
 export function fieldsOf(reply: unknown): Fields {
-  const list = Array.isArray(reply) ? (reply as string[]) : [];
-  return new Map(list.flatMap((name, index) => (index % 2 === 0 ? [[name, String(list[index + 1])] as const] : [])));
+  const list = Array.isArray(reply) ? (reply as unknown[]) : [];
+  return new Map(
+    list.flatMap((name, index) => {
+      const text = list[index + 1];
+      return index % 2 === 0 && typeof name === 'string' && typeof text === 'string' ? [[name, text] as const] : [];
+    }),
+  );
 }
 
 /** Reads the reply to `SENTINEL MASTER`. @internal */
@@ -69,11 +74,11 @@ export function parseView(reply: unknown, askedAt: number, answeredAt: number): 
   return {
     primary,
     name: addressKey(primary),
-    epoch: Number(fields.get('config-epoch') ?? -1),
+    epoch: numberOf(fields.get('config-epoch')) ?? -1,
     flags: flagsOf(fields),
     sinceOkPingMs: numberOf(fields.get('last-ok-ping-reply')),
-    sentinelCount: Number(fields.get('num-other-sentinels') ?? 0) + 1,
-    replicaCount: Number(fields.get('num-slaves') ?? 0),
+    sentinelCount: (numberOf(fields.get('num-other-sentinels')) ?? 0) + 1,
+    replicaCount: numberOf(fields.get('num-slaves')) ?? 0,
     runId: runIdOf(fields),
     quorum: numberOf(fields.get('quorum')),
     downAfterMs: numberOf(fields.get('down-after-milliseconds')),
@@ -84,9 +89,10 @@ export function parseView(reply: unknown, askedAt: number, answeredAt: number): 
 
 /** Reads the reply to `SENTINEL GET-MASTER-ADDR-BY-NAME`, for a user who may ask nothing else. @internal */
 export function parseAddressView(reply: unknown, askedAt: number, answeredAt: number): SentinelView | null {
-  if (!Array.isArray(reply) || reply.length < 2) return null;
-  const [host, port] = reply as [string, string];
-  const primary = { host, port: Number(port) };
+  if (!Array.isArray(reply)) return null;
+  const [host, port] = reply as unknown[];
+  const primary = toAddress(host, port);
+  if (!primary) return null;
   return {
     primary,
     name: addressKey(primary),
@@ -111,7 +117,7 @@ export function parseReplicas(reply: unknown): SentinelInventory['replicas'] {
     const address = addressOf(fields);
     if (!address) return [];
     const runId = runIdOf(fields);
-    const priority = runId === null ? null : Number(fields.get('slave-priority') ?? 100);
+    const priority = runId === null ? null : (numberOf(fields.get('slave-priority')) ?? 100);
     return [{ address, name: addressKey(address), flags: flagsOf(fields), runId, priority }];
   });
 }
@@ -127,9 +133,7 @@ export function parseSentinels(reply: unknown): SentinelInventory['others'] {
 }
 
 function addressOf(fields: Fields): NodeAddress | null {
-  const host = fields.get('ip');
-  const port = Number(fields.get('port'));
-  return host && port > 0 ? { host, port } : null;
+  return toAddress(fields.get('ip'), fields.get('port'));
 }
 
 /** Empty until the server has answered an `INFO`. */
@@ -138,8 +142,9 @@ function runIdOf(fields: Fields): string | null {
   return runId === undefined || runId === '' ? null : runId;
 }
 
+/** A whole number as a server writes it; anything else says nothing. */
 function numberOf(text: string | undefined): number | null {
-  return text === undefined ? null : Number(text);
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
 function flagsOf(fields: Fields): ReadonlySet<string> {
