@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * `npm test`: everything that is a test, on real servers. Arguments are passed on to vitest (`npm test -- test/unit`), but for
- * `--model N` (N schedules of the model alone), `--random N` (N random sequences of faults alone) and `--seed S` of either.
+ * `--model N` (N schedules of the model alone), `--interleavings N` (N of requests to sessions alone), `--random N` (N random sequences of faults alone) and `--seed S` of either.
  *
  * Plain Node without dependencies: on a fresh clone this is what installs them.
  */
@@ -49,6 +49,11 @@ function ownArguments(args) {
     return at === -1 ? undefined : rest.splice(at, 2)[1];
   };
   const [model, random, seed] = [take('--model'), take('--random'), take('--seed')];
+  const interleavings = take('--interleavings');
+  if (interleavings !== undefined) {
+    process.env['SESSION_MODEL_RUNS'] = interleavings;
+    rest.push('session-model');
+  }
   if (seed !== undefined) process.env['TEST_SEED'] = seed;
   if (model !== undefined) {
     process.env['MODEL_SCHEDULES'] = model;

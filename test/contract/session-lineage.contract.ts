@@ -296,6 +296,16 @@ export function describeSessionLineage(name: string, start: () => Promise<Reposi
       expect((await move(after)).result).toMatchObject({ outcome: 'moved' });
     });
 
+    it('a sign-out everywhere ends who has signed in since another one, also in the same millisecond', async () => {
+      const place = open();
+      for (let time = 0; time < 50; time++) {
+        await place.signOut('ada');
+        const sid = await signedIn('ada');
+        expect(await place.signOut('ada')).toHaveLength(1);
+        expect(await place.load(sid)).toBeNull();
+      }
+    });
+
     it('the end of all sessions leaves no source either', async () => {
       open();
       const sids = [await signedIn('u'), await signedIn('v'), randomUUID()];

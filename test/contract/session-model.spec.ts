@@ -10,7 +10,7 @@ import { memoryPlaces } from './memory-places.js';
 import { clusterLink, redisLink } from './redis-places.js';
 import { action, MAX, SessionModel } from './session-model.actions.js';
 
-/** `SESSION_MODEL_RUNS=10000` for the long run. */
+/** `npm run test:sessions` has the long run. */
 const RUNS = Number(process.env['SESSION_MODEL_RUNS'] ?? 400);
 const TIMEOUT_MS = 180_000 + RUNS * 150;
 

@@ -37,7 +37,7 @@ it('is not killed by what others publish to the channel of changed keys', async 
   await pollUntil('the cache', () => store.nearCache?.state === 'serving');
 });
 
-it('shows no user id in names of keys when `hashUserIds` is given, and finds the sessions by it', async () => {
+it('shows no user id in names of keys and marks of sign-outs when `hashUserIds` is given, and finds the sessions by it', async () => {
   const server = await startRedisServer();
   onTestFinished(() => server.stop());
   const keys = async (hashUserIds: string | undefined): Promise<string> => {
@@ -52,11 +52,13 @@ it('shows no user id in names of keys when `hashUserIds` is given, and finds the
     await repository.records.create('sid', change({ set: { a: 1 }, userId: 'ada@example.org' }));
     expect(await repository.directory.listByUser('ada@example.org')).toHaveLength(1);
     expect(await repository.directory.listByUser('bob@example.org')).toHaveLength(0);
-    return String(await server.cli('KEYS', '*'));
+    await repository.endings.signOut('ada@example.org');
+    return `${String(await server.cli('KEYS', '*'))} ${String(await server.cli('ZRANGE', '{hashed:0}:ended', '0', '-1'))}`;
   };
   expect(await keys(undefined)).toContain('ada@example.org');
   const hashed = await keys('a-secret-of-the-hash-tests-0123456789');
   expect(hashed).toMatch(/\{hashed:0\}:u:[\w-]{43}/);
+  expect(hashed).toMatch(/ u:[\w-]{43}$/);
   expect(hashed).not.toContain('ada');
 });
 
