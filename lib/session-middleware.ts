@@ -104,7 +104,12 @@ export function openSessionStore(
   onEvent: SessionEventListener | undefined,
 ): Store {
   // Without a repository there is a store of the application.
-  return repository ? new SessionStore(repository, { ...options, onEvent }) : (options.store as Store);
+  if (!repository) return options.store as Store;
+  // By name: a copy of all options would show their secrets to whoever inspects the store.
+  const { idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs, maxBytes, maxFields, conflict, userLimit } = options;
+  const { userId, describe } = options;
+  const life = { idleTimeoutMs, absoluteTimeoutMs, touchIntervalMs };
+  return new SessionStore(repository, { ...life, maxBytes, maxFields, conflict, userLimit, userId, describe, onEvent });
 }
 
 /** Whether faults of the configuration that are merely unwise elsewhere count. @internal */

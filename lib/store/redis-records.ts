@@ -4,11 +4,11 @@ import * as scripts from '../scripts/scripts.generated.js';
 import type { ScriptLink } from '../scripts/script-arguments.js';
 import { authenticationText, expectations, isSmall, PLAIN_SIGN_IN } from './redis-change-args.js';
 import type { RedisEndings } from './redis-endings.js';
-import { PAGE_COUNT } from './redis-index-pages.js';
 import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
 import { cookieCode } from './redis-session.reader.js';
 import type { RedisUserIndex, UserChange } from './redis-user-index.js';
+import { RedisUserLimits } from './redis-user-limits.js';
 import type {
   CommitOutcome,
   CreateOutcome,
@@ -22,8 +22,6 @@ import type {
 
 /** How often a move begins anew because another request has changed whose session it is. */
 const MAX_USER_CHANGES = 5;
-/** Pages of sessions that one sign-in ends at the most; a limit that was switched on lately is reached over several. */
-const MAX_EVICTED_PAGES = 5;
 
 /** Settings of the Redis repository. @internal */
 export interface RedisRecordsOptions {
@@ -40,6 +38,7 @@ export interface RedisRecordsOptions {
  */
 export class RedisRecords implements SessionRecords {
   private readonly tokens = new ChangeTokens();
+  private readonly limits: RedisUserLimits;
 
   constructor(
     private readonly link: ScriptLink,
@@ -48,7 +47,9 @@ export class RedisRecords implements SessionRecords {
     private readonly users: RedisUserIndex,
     private readonly endings: RedisEndings,
     private readonly options: RedisRecordsOptions,
-  ) {}
+  ) {
+    this.limits = new RedisUserLimits(users, endings);
+  }
 
   load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
     return this.reader.load(this.layout.session(sid), signal);
@@ -60,7 +61,7 @@ export class RedisRecords implements SessionRecords {
     const fromKeys = from === undefined ? undefined : this.layout.session(from);
     if (fromKeys && (await this.enterSuccessor(fromKeys, keys, change)) !== change.userId)
       return { outcome: 'sourceGone' };
-    const room = await this.makeRoom(keys, change);
+    const room = await this.limits.makeRoom(keys, change);
     if (!room) return { outcome: 'refused' };
     const reply = await scripts.createSession(
       this.link,
@@ -87,7 +88,7 @@ export class RedisRecords implements SessionRecords {
 
   async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
     const keys = this.layout.session(sid);
-    const room = await this.makeRoom(keys, change);
+    const room = await this.limits.makeRoom(keys, change);
     if (!room) return { outcome: 'refused' };
     const auth = change.isSignIn || change.authentication ? this.signInOf(change, room.authenticatedAtMs) : '';
     const own = this.keysOf(keys, change);
@@ -121,7 +122,7 @@ export class RedisRecords implements SessionRecords {
     if (room.isIndexed && change.isSignIn) await this.users.complete(keys, change as UserChange);
     const { user, former = '' } = reply;
     if (user !== (change.userId ?? '') || former !== user) await this.users.settle(keys, change, user, former);
-    const evicted = [...room.evicted, ...(await this.keepLimit(keys, change, user))];
+    const evicted = [...room.evicted, ...(await this.limits.keep(keys, change, user))];
     return { outcome: 'committed', ...stateOf(reply), evicted, expired: [] };
   }
 
@@ -249,34 +250,6 @@ export class RedisRecords implements SessionRecords {
     return (await this.users.enterSuccessor(id, stored, idleTimeoutMs)) ? stored.userId : undefined;
   }
 
-  /** Ends what has to end before this session gets its user; `null` when the user may have no more sessions. */
-  private async makeRoom(keys: SessionKeys, change: SessionChange): Promise<Room | null> {
-    if (!this.users.isConcernedBy(change)) return NO_ROOM_NEEDED;
-    let admission = await this.users.prepare(keys, change);
-    if (!admission) {
-      // The index may name sessions that have ended: walking it takes them out.
-      await this.users.purge(change.userId);
-      admission = await this.users.prepare(keys, change);
-    }
-    const evicted: string[] = [];
-    for (let pages = 1; admission && admission.surplus.length > 0; pages++) {
-      const ended = await Promise.all(admission.surplus.map((entry) => this.endings.evict(entry, change.userId)));
-      evicted.push(...ended.filter((id) => id !== null));
-      if (admission.surplus.length < PAGE_COUNT || pages === MAX_EVICTED_PAGES) break;
-      admission = await this.users.prepare(keys, change);
-    }
-    return admission && { isIndexed: true, authenticatedAtMs: admission.authenticatedAtMs, evicted };
-  }
-
-  /**
-   * Another sign-in may have given the place of this one away before this session was its user's: then one more has to end. Resolves
-   * with the stored ids of those that have.
-   */
-  private async keepLimit(keys: SessionKeys, change: SessionChange, user: string): Promise<readonly string[]> {
-    if (!change.isSignIn || user === '' || user !== change.userId || !(await this.users.isOverLimit(user))) return [];
-    return (await this.makeRoom(keys, change))?.evicted ?? [];
-  }
-
   /** How the user of a change has authenticated. */
   private signInOf({ userId, authentication = PLAIN_SIGN_IN }: SessionChange, atMs: number): string {
     return userId === null ? '' : authenticationText(authentication, atMs, this.options.absoluteTimeoutMs);
@@ -288,15 +261,6 @@ export class RedisRecords implements SessionRecords {
 }
 
 type OwnKeys = Omit<scripts.CommitSessionKeys, 'lock' | 'ended'>;
-
-/** A place for a session among those of its user. */
-interface Room {
-  readonly isIndexed: boolean;
-  readonly authenticatedAtMs: number;
-  readonly evicted: readonly string[];
-}
-
-const NO_ROOM_NEEDED: Room = { isIndexed: false, authenticatedAtMs: 0, evicted: [] };
 
 const CREATE_OUTCOMES = { taken: 'exists', ended: 'ended', source: 'sourceGone' } as const;
 const MOVE_OUTCOMES = { gone: 'gone', lock: 'lockLost', taken: 'exists', changed: 'changed' } as const;
