@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { format, inspect } from 'node:util';
-import type { Logger} from '@nestjs/common';
+import type { Logger } from '@nestjs/common';
 import { Body, Controller, Get, HttpException, Inject, Post } from '@nestjs/common';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { Registry } from 'prom-client';
