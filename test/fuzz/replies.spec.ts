@@ -10,7 +10,7 @@ import { parseAddressView, parseReplicas, parseSentinels, parseView } from '../.
 import { ScriptReply, numberReply, textsReply } from '../../lib/scripts/script-reply.js';
 import { fieldKey, SessionCipher } from '../../lib/store/field-cipher.js';
 import { NearCache } from '../../lib/store/near-cache.js';
-import { parseStoredSession } from '../../lib/store/redis-session.record.js';
+import { parseStoredSession } from '../../lib/store/redis-session.reader.js';
 import { decodeSession, UndecodableFieldError } from '../../lib/store/session-codec.js';
 import { FUZZ_TIMEOUT_MS } from '../support/random.js';
 import { flatList, forAll, wire } from './fuzz.support.js';
