@@ -11,7 +11,9 @@ const LEVELS = [
   ['redis', 'scripts'],
   ['store'],
   ['stats', 'doctor'],
-  ['http', 'health', 'metrics', 'monitor', 'websockets', 'graphql', 'migration'],
+  ['http', 'health', 'metrics', 'monitor', 'graphql', 'migration'],
+  // A handshake is an HTTP request, and a message has a session as a request has.
+  ['websockets'],
 ];
 
 /** Above the root files: they stand on the finished module. */
@@ -55,9 +57,9 @@ const wingsOnlyDown = REDIS_WINGS.map((wing, index) => {
   };
 });
 
-const topImportsNoEntry = TOP.map((folder) => ({
+const importsNoEntry = [...TOP, 'websockets'].map((folder) => ({
   name: `${folder}-imports-no-entry`,
-  comment: `lib/${folder} stands on the module itself, not on other entries of the package.`,
+  comment: `lib/${folder} stands on the sessions of requests, not on other entries of the package.`,
   severity: 'error',
   from: { path: `^lib/${folder}/` },
   to: { path: `^lib/(${ENTRY_FOLDERS})/`, pathNot: `^lib/${folder}/` },
@@ -81,7 +83,7 @@ module.exports = {
       from: { path: '^lib/redis/', pathNot: `^lib/redis/(decisions|${REDIS_WINGS.join('|')})/` },
       to: {},
     },
-    ...topImportsNoEntry,
+    ...importsNoEntry,
     {
       name: 'root-imports-no-entry',
       comment: 'The main entry must not load what an application reaches through another entry.',

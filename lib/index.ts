@@ -9,6 +9,7 @@ export type { SessionConfigurationFault } from './errors/session-configuration.e
 export { SessionAccessError } from './errors/session-access.error.js';
 export { SessionConflictError } from './errors/session-conflict.error.js';
 export { SessionCookieError } from './errors/session-cookie.error.js';
+export { SessionCookieUnsendableError } from './errors/session-cookie-unsendable.error.js';
 export { SessionGoneError } from './errors/session-gone.error.js';
 export { SessionHttpError } from './errors/session-http.error.js';
 export { SessionIdTakenError } from './errors/session-id-taken.error.js';

@@ -14,6 +14,7 @@ import type { InstallationEventSource } from './stats/session-installation-event
 import { SESSION_EVENT_SOURCE, SessionInstallationEvents } from './stats/session-installation-events.js';
 import type { StatsSource } from './stats/session.stats.js';
 import { SESSION_STATS_SOURCE, SessionStats } from './stats/session.stats.js';
+import { SessionWatch } from './stats/session-watch.js';
 import { NoEventSource, NoStatsSource } from './stats/unsupported-sources.js';
 import { keyLayoutOf } from './store/session-repository.factory.js';
 import type { SessionRepository } from './store/session-repository.js';
@@ -66,4 +67,5 @@ export const statsProviders: Provider[] = [
   },
   SessionStats,
   SessionInstallationEvents,
+  SessionWatch,
 ];

@@ -30,6 +30,7 @@ import { asyncOptionsProviders, optionsProvider, sessionProviders } from './sess
 import { SessionEvents } from './session.events.js';
 import { SessionService } from './session.service.js';
 import { SessionInstallationEvents } from './stats/session-installation-events.js';
+import { SessionWatch } from './stats/session-watch.js';
 import { SessionStats } from './stats/session.stats.js';
 
 /** Settings of the registration itself. @public */
@@ -95,6 +96,7 @@ export class SessionModule implements NestModule, OnModuleInit, OnApplicationShu
         SessionContext,
         SessionStats,
         SessionInstallationEvents,
+        SessionWatch,
         SESSION_OPTIONS,
         SESSION_REDIS,
         SESSION_STORE,

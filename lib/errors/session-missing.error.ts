@@ -12,7 +12,7 @@ export class SessionMissingError extends SessionError {
   ) {
     super(
       `${asker} of ${place} found no session. Either SessionModule does not cover this route (its forRoutes, exclude and ` +
-        'cookie.path; the module must be imported), or a guard or middleware has destroyed the session of this request before.',
+        'cookie.path; the module must be imported), or a guard or middleware has destroyed the session of this request before; gateways need a SessionSocketAdapter.',
     );
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Cookie } from 'express-session';
+import { SessionCookieUnsendableError } from '../errors/session-cookie-unsendable.error.js';
 import { SessionNotLiveError } from '../errors/session-not-live.error.js';
 import { SessionReadonlyError } from '../errors/session-readonly.error.js';
 import { SessionStaleError } from '../errors/session-stale.error.js';
@@ -30,6 +31,8 @@ export class CurrentSession {
   hasRead = false;
   /** The cookie of the session that the request began with: its path and domain take it away again. */
   firstCookie: Cookie | undefined = undefined;
+  /** Whether there is a way to bring the client another cookie: not for a message of a socket. */
+  canSendCookie = true;
   /** The draft of the session; `undefined`: the request has none. */
   draft: RequestDraft | undefined = undefined;
   private live: LiveSession | undefined = undefined;
@@ -134,6 +137,7 @@ export class CurrentSession {
   /**
    * Finds what is to be stored, as far as the handler's access allows.
    *
+   * @throws SessionCookieUnsendableError when a session is new and there is no way to bring the client its cookie.
    * @throws SessionReadonlyError when a handler that may only read has changed the session.
    */
   pending(
@@ -146,9 +150,12 @@ export class CurrentSession {
     if (isSessionCookie(cookie)) cookie.check();
     if (access === 'none') return undefined;
     // As express-session does it: a new session is stored once it holds something, a regenerated one in any case.
-    const isOptional = !draft.isStored && draft.sid === this.firstId && !this.policy.saveUninitialized;
+    const isWanted = this.policy.saveUninitialized && this.canSendCookie;
+    const isOptional = !draft.isStored && draft.sid === this.firstId && !isWanted;
     if (isOptional && isEmpty(live)) return undefined;
     const pending = port.inspect(draft, live);
+    if (pending !== undefined && !draft.isStored && !this.canSendCookie)
+      throw new SessionCookieUnsendableError('a new session');
     if (access !== 'readonly' || pending === undefined || pending === 'touch') return pending;
     if (pending.fields.length > 0 || (isSessionCookie(cookie) && cookie.isChanged))
       throw new SessionReadonlyError(pending.fields);

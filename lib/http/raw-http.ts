@@ -3,6 +3,9 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { Store } from 'express-session';
 import type { LiveSession } from './session.types.js';
 
+/** Marks the request that stands for one message of a socket. @internal */
+export const MESSAGE = Symbol.for('nestjs-ha-session:message');
+
 /** Node's own request, as a session middleware and its hosts dress it. @internal */
 export interface RawRequest extends IncomingMessage {
   session?: LiveSession | null;
@@ -28,6 +31,7 @@ export function rawOf<T extends object>(outer: T | { raw: T }): T {
 export function rawRequestOf(context: ExecutionContext): RawRequest | undefined {
   const kind: string = context.getType();
   if (kind === 'http') return rawOrNothing(context.switchToHttp().getRequest());
+  if (kind === 'ws') return context.getArgs<unknown[]>().find(isMessage);
   if (kind !== 'graphql') return undefined;
   // Resolvers get (parent, arguments, context, info). Apollo's context has the request; Mercurius's has the reply that has it.
   const own = context.getArgByIndex<GraphQLContext | undefined>(2);
@@ -39,6 +43,11 @@ interface GraphQLContext {
   readonly req?: unknown;
   readonly request?: unknown;
   readonly reply?: { readonly request?: unknown };
+}
+
+/** The socket adapter hands it to each handler, behind what Nest knows. */
+function isMessage(argument: unknown): argument is RawRequest {
+  return typeof argument === 'object' && argument !== null && MESSAGE in argument;
 }
 
 function rawOrNothing(outer: unknown): RawRequest | undefined {

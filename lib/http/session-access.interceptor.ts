@@ -34,7 +34,8 @@ export class SessionAccessInterceptor implements NestInterceptor {
       // Without a session nothing is stored, which is all that the others promise.
       if (mode !== 'exclusive') return next.handle();
       throw refuse(
-        'its request has no session; SessionModule covers HTTP routes, and GraphQL resolvers whose context has `req`',
+        'its request has no session; SessionModule covers HTTP routes, GraphQL resolvers whose context has `req`, and gateways ' +
+          'behind a SessionSocketAdapter',
       );
     }
     const before = session.access;
@@ -42,7 +43,7 @@ export class SessionAccessInterceptor implements NestInterceptor {
       throw refuse(`another handler of this request has '${before}' access. Give both the same`);
     }
     if (before !== 'exclusive') session.access = mode;
-    const values = next.handle().pipe(commitBeforeValue(session, context.getType<string>() === 'graphql'));
+    const values = next.handle().pipe(commitBeforeValue(session, context.getType<string>() !== 'http'));
     if (mode !== 'exclusive') return values;
     return defer(() => from(session.enterExclusive())).pipe(switchMap(() => untilSettled(session, values)));
   }
@@ -64,7 +65,7 @@ function commitBeforeValue(session: SessionRequest, isAnswered: boolean): MonoTy
       stored.then(
         () => value,
         (error: unknown) => {
-          // A resolver's error is part of an answer whose status is 200.
+          // A resolver's error is part of an answer whose status is 200, and a message's has none.
           session.isFailureAnswered = isAnswered;
           throw error;
         },

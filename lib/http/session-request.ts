@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { SessionCookieUnsendableError } from '../errors/session-cookie-unsendable.error.js';
 import { SessionGoneError } from '../errors/session-gone.error.js';
 import type { PendingChange, RequestDraft, RequestStore } from '../store/request-store.js';
 import { CallQueue } from './call-queue.js';
@@ -25,7 +26,7 @@ class ReloadError extends Error {}
 export class SessionRequest implements SessionOperations, ResponseKeeper {
   /** The last failure of a call that stores or ends the session, until one succeeds. */
   failure: unknown = undefined;
-  /** Whether the application has got that failure and answers it in its own way, whatever the status (GraphQL). */
+  /** Whether the application has got that failure and answers it in its own way, whatever the status (GraphQL, sockets). */
   isFailureAnswered = false;
   /** Whether the session could not be reached and the request goes on with an empty one. */
   isAnonymous = false;
@@ -43,8 +44,8 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   exclusive: ExclusiveAccess | undefined = undefined;
   /** The session object that the request has now, with its draft. */
   readonly current: CurrentSession;
-  /** Once for each request: one that failed is not worth a second wait. */
-  private isTouchOwed = false;
+  /** Whether the deadline is still to be moved; once for each request: one that failed is not worth a second wait. */
+  isTouchOwed = false;
   /** The id of a session that must end and has not yet. */
   private unended: string | undefined = undefined;
   private readonly calls = new CallQueue();
@@ -109,6 +110,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
 
   /** Gives the request's session a new id, or the request a new session; rejects when the session is gone (SessionGoneError). */
   regenerate(renewal = PLAIN_RENEWAL): Promise<void> {
+    if (!this.current.canSendCookie) return Promise.reject(new SessionCookieUnsendableError('regenerate()'));
     return this.calls.run(() => {
       const { draft } = this.current;
       if (draft?.isStored) return this.moveOn(draft, renewal);
@@ -181,8 +183,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     if (this.failure !== undefined && (status >= 400 || this.isFailureAnswered)) return undefined;
     // One that is under way is shared, its failure too; what changed meanwhile is stored after it.
     if (this.settling) return this.settling.then(() => this.settle(status));
-    const { last } = this.calls;
-    const work = last ? last.then(() => this.write(status)) : this.write(status);
+    const work = this.calls.last?.then(() => this.write(status)) ?? this.write(status);
     this.settling = work && this.calls.add(work.finally(() => (this.settling = undefined)));
     return this.settling;
   }

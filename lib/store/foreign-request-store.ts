@@ -21,6 +21,7 @@ interface Snapshot {
 /** A session of a foreign store. @internal */
 export class ForeignDraft implements RequestDraft {
   readonly data = NOTHING;
+  readonly userId = undefined;
   /** A foreign store has no locks. */
   owner: string | undefined = undefined;
   /** `null`: the store does not have it. */

@@ -22,6 +22,8 @@ export interface RequestDraft {
   readonly cookie: CookieData | null;
   /** How long it lives from its load when nobody touches it. @unit milliseconds */
   readonly remainingMs: number;
+  /** Whose session it is in the store, or `null`; `undefined`: it is not stored, or the store does not know. */
+  readonly userId: string | null | undefined;
   /** The session object that the store's own `createSession` has made, or `undefined`: then `data` is all there is. */
   readonly made: Session | undefined;
   /** Who must hold the session's exclusive lock for a change to be stored; `undefined`: nobody. */
