@@ -154,12 +154,16 @@ export class CurrentSession {
     const isOptional = !draft.isStored && draft.sid === this.firstId && !isWanted;
     if (isOptional && isEmpty(live)) return undefined;
     const pending = port.inspect(draft, live);
-    if (pending !== undefined && !draft.isStored && !this.canSendCookie)
-      throw new SessionCookieUnsendableError('a new session');
+    if (pending !== undefined && !draft.isStored) this.requireCookie('a new session');
     if (access !== 'readonly' || pending === undefined || pending === 'touch') return pending;
     if (pending.fields.length > 0 || (isSessionCookie(cookie) && cookie.isChanged))
       throw new SessionReadonlyError(pending.fields);
     return undefined;
+  }
+
+  /** @throws SessionCookieUnsendableError when there is no way to bring the client the cookie that this needs. */
+  requireCookie(what: string): void {
+    if (!this.canSendCookie) throw new SessionCookieUnsendableError(what);
   }
 
   /**

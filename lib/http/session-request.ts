@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { SessionCookieUnsendableError } from '../errors/session-cookie-unsendable.error.js';
 import { SessionGoneError } from '../errors/session-gone.error.js';
 import type { PendingChange, RequestDraft, RequestStore } from '../store/request-store.js';
 import { CallQueue } from './call-queue.js';
@@ -110,11 +109,11 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
 
   /** Gives the request's session a new id, or the request a new session; rejects when the session is gone (SessionGoneError). */
   regenerate(renewal = PLAIN_RENEWAL): Promise<void> {
-    if (!this.current.canSendCookie) return Promise.reject(new SessionCookieUnsendableError('regenerate()'));
-    return this.calls.run(() => {
+    return this.calls.run(async () => {
+      this.current.requireCookie('regenerate()');
       const { draft } = this.current;
-      if (draft?.isStored) return this.moveOn(draft, renewal);
-      return this.end(this.request.sessionID ?? '').finally(this.generate.bind(this));
+      if (draft?.isStored) await this.moveOn(draft, renewal);
+      else await this.end(this.request.sessionID ?? '').finally(this.generate.bind(this));
     });
   }
 

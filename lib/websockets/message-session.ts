@@ -37,7 +37,7 @@ export class MessageSession {
     return new Promise((resolve, reject) => {
       middleware(request, response.asResponse, (error) => {
         if (error !== undefined && error !== null) {
-          reject(error);
+          reject(error instanceof Error ? error : new Error('The session middleware failed', { cause: error }));
           return;
         }
         const inner = SessionRequest.of(request);

@@ -102,7 +102,7 @@ export class SessionSocketAdapter implements WebSocketAdapter {
       : second;
     try {
       const result: unknown = await message.run(() => handler.callback(data, acknowledge, message.request));
-      return message.committed(result, fail);
+      return await message.committed(result, fail);
     } catch (error) {
       message.end();
       throw error;
