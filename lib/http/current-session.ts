@@ -161,7 +161,11 @@ export class CurrentSession {
     return undefined;
   }
 
-  /** @throws SessionCookieUnsendableError when there is no way to bring the client the cookie that this needs. */
+  /**
+   * Refuses what needs another cookie where there is no way to bring the client one.
+   *
+   * @throws SessionCookieUnsendableError then.
+   */
   requireCookie(what: string): void {
     if (!this.canSendCookie) throw new SessionCookieUnsendableError(what);
   }
