@@ -1,13 +1,15 @@
 import { Body, Controller, Get, Post } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SessionData } from 'express-session';
-import { CurrentSession, SessionModule, SessionService } from '../../lib/index.js';
+import { CurrentSession, SessionAccess, SessionModule, SessionService } from '../../lib/index.js';
 import type { SessionModuleOptions } from '../../lib/index.js';
 import { SESSION_REPOSITORY } from '../../lib/core/session.tokens.js';
 import type { SessionRepository } from '../../lib/store/session-repository.js';
 import type { LiveSession } from '../../lib/http/session.types.js';
 import { startRedisServer } from '../../tools/redis-lab/redis-server.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
+import { pollUntil } from '../../tools/redis-lab/poll.js';
+import { startTcpProxy } from '../../tools/redis-lab/tcp-proxy.js';
 import type { HttpApp } from '../support/http-app.js';
 import { PLATFORMS, startHttpApp } from '../support/http-app.js';
 
@@ -17,6 +19,12 @@ class Portal {
   set(@CurrentSession() session: LiveSession, @Body() body: Partial<SessionData>) {
     Object.assign(session, body);
     return {};
+  }
+
+  @Post('exclusive')
+  @SessionAccess('exclusive')
+  exclusive(@CurrentSession() session: LiveSession) {
+    return this.set(session, {});
   }
 
   @Get('session')
@@ -134,4 +142,38 @@ describe.each(PLATFORMS)('while Redis is away, on %s', (platform) => {
     expect(told).toEqual([`lost ${redis.address}`, `ready ${redis.address}`]);
     unsubscribe();
   });
+});
+
+it('exclusive access does not make a request wait twice when Redis goes after the lock was taken', async () => {
+  const redis = await startRedisServer();
+  // Slow enough to come between the lock's answer and the question that follows it.
+  const proxy = await startTcpProxy({ target: redis, delayMs: 250 });
+  const limitMs = 3000;
+  try {
+    const { host, port } = proxy;
+    const { client } = await startHttpApp({
+      modules: [
+        SessionModule.forRoot({
+          application: 'outage',
+          secret: 'a-secret-of-the-outage-tests-0123456789',
+          redis: { host, port, operationTimeoutMs: limitMs, attemptTimeoutMs: 1500 },
+        }),
+      ],
+      controllers: [Portal],
+    });
+    const browser = client();
+    await browser.post('/set', { count: 1 });
+    const answer = browser.post('/exclusive');
+    await pollUntil('the lock', async () => ((await redis.cli('KEYS', '{outage:0}:l:*')) as string[]).length > 0, {
+      intervalMs: 5,
+    });
+    proxy.freeze('toServer');
+    const goneAt = performance.now();
+    expect((await answer).status).toBe(503);
+    expect(performance.now() - goneAt).toBeLessThan(1.8 * limitMs);
+    proxy.thaw();
+  } finally {
+    await proxy.stop();
+    await redis.stop();
+  }
 });
