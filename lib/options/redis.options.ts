@@ -67,7 +67,7 @@ export interface RedisLinkOptions {
   readonly sentinelTimeoutMs?: number | undefined;
   /** Operations that may wait at the same time; beyond that they fail at once. @defaultValue 10000 @range 1 … 1000000 */
   readonly maxWaitingCount?: number | undefined;
-  /** Bytes of arguments that may wait at the same time. @defaultValue 67108864 @unit bytes @range 1024 … 17179869184 */
+  /** Memory that waiting operations may hold, the copies on their way to Redis included. @defaultValue 67108864 @unit bytes @range 1024 … 17179869184 */
   readonly maxWaitingBytes?: number | undefined;
 }
 

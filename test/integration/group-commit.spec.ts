@@ -3,6 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { GroupCommit } from '../../lib/redis/replication/group-commit.js';
 import { addressKey } from '../../lib/redis/connection/node-address.js';
 import { PrimaryNode } from '../../lib/redis/primary/primary-node.js';
+import { WaitingMemory } from '../../lib/redis/connection/waiting-memory.js';
 import { ProvisionalLog } from '../../lib/redis/replication/provisional-log.js';
 import type { LoneClaim, ReplicaAuthority } from '../../lib/redis/replication/replica-authority.js';
 import { pollUntil } from '../../tools/redis-lab/poll.js';
@@ -38,7 +39,7 @@ async function startCommits({
       watch: () => undefined,
     },
     isStrict: false,
-    log: new ProvisionalLog(1_000_000),
+    log: new ProvisionalLog(new WaitingMemory(1_000_000)),
     onDegraded: () => undefined,
     onRecovered: () => undefined,
   });

@@ -158,7 +158,8 @@ async function refusals(): Promise<string[]> {
       .filter(({ running }) => running)
       .map(async (server) => ((await server.cli('ACL', 'LOG')) as string[][]).map((entry) => entry.join(' '))),
   );
-  return logs.flat();
+  // Sent by the injected client to Sentinels of Redis 7.2 and later; the page says so.
+  return logs.flat().filter((entry) => !entry.includes('object client|setinfo username viewer'));
 }
 
 async function isRefused(server: RedisProcess, username: string, command: string): Promise<string | undefined> {
@@ -274,8 +275,12 @@ describe('the lists of rights in docs/operations.md', () => {
       await server.cli('SET', '{other:0}:t:x', 'theirs');
       const client = new Client({ host: server.host, port: server.port, username: user, password: PASSWORD });
       const run = (script: string) => client.call('EVAL', script, '0').catch(String);
-      expect(await run("return redis.call('FLUSHALL')")).toContain("can't run this command");
-      expect(await run("return redis.call('GET', '{other:0}:t:x')")).toContain("can't access at least one of the keys");
+      expect(await run("return redis.call('FLUSHALL')")).toMatch(
+        /can't run this command|no permissions to run the 'flushall' command/,
+      );
+      expect(await run("return redis.call('GET', '{other:0}:t:x')")).toMatch(
+        /can't access at least one of the keys|No permissions to access a key/,
+      );
       client.disconnect();
       expect(await server.cli('GET', '{other:0}:t:x')).toBe('theirs');
     },

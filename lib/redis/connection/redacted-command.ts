@@ -1,21 +1,59 @@
+import type { Socket } from 'node:net';
 import { Command, Redis } from 'ioredis';
 
-/** Bytes of one command as RESP wants them. */
+/** A command with so many characters is made into bytes here: for a text Node would reserve three bytes a character. */
+const MOST_TEXT = 16_384;
+
+/** What goes over the wire for a command that nobody wants any more. */
+const NOTHING = '*1\r\n$4\r\nPING\r\n';
+
+/** One command as RESP wants it. */
 function encode(name: string, args: readonly (string | Buffer)[]): string | Buffer {
-  let text = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`;
-  let chunks: Buffer[] | null = null;
+  let size = 0;
+  let isText = true;
   for (const arg of args) {
-    if (typeof arg === 'string') {
-      text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`;
-    } else {
-      chunks ??= [];
-      chunks.push(Buffer.from(`${text}$${arg.length}\r\n`), arg);
-      text = '\r\n';
-    }
+    size += arg.length;
+    isText &&= typeof arg === 'string';
   }
-  if (!chunks) return text;
-  chunks.push(Buffer.from(text));
-  return Buffer.concat(chunks);
+  const head = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`;
+  if (!isText || size > MOST_TEXT) return encodeBytes(head, args);
+  let text = head;
+  for (const arg of args as readonly string[]) text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`;
+  return text;
+}
+
+function encodeBytes(head: string, args: readonly (string | Buffer)[]): Buffer {
+  const parts = args.map((arg) => {
+    const length = typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length;
+    return { arg, length, head: `$${length}\r\n` };
+  });
+  // All but the arguments is ASCII.
+  const size = parts.reduce((sum, part) => sum + part.head.length + part.length + 2, head.length);
+  const bytes = Buffer.allocUnsafeSlow(size);
+  let end = bytes.write(head, 'latin1');
+  for (const { arg, head: length } of parts) {
+    end += bytes.write(length, end, 'latin1');
+    end += typeof arg === 'string' ? bytes.write(arg, end) : arg.copy(bytes, end);
+    end += bytes.write('\r\n', end, 'latin1');
+  }
+  return bytes;
+}
+
+/** What to do when a socket goes that carries given-up commands; one listener for each socket, however many they are. */
+const carried = new WeakMap<Socket, Set<() => void>>();
+
+/** Calls back when a socket goes; returns the way to stop that. */
+function whenGone(socket: Socket, listener: () => void): () => void {
+  let listeners = carried.get(socket);
+  if (!listeners) {
+    const all = new Set<() => void>();
+    carried.set(socket, (listeners = all));
+    socket.once('close', () => {
+      for (const call of all) call();
+    });
+  }
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 function textOf(element: unknown): unknown {
@@ -49,9 +87,9 @@ export interface RedactedCommandParts {
  * @internal
  */
 export class RedactedCommand extends Command {
-  readonly #encoded: string | Buffer;
+  #encoded: string | Buffer;
   readonly #keys: readonly string[];
-  #writtenTo: object | null = null;
+  #writtenTo: Socket | null = null;
   #reply: unknown = undefined;
 
   constructor({ name, args, shown, keys = [] }: RedactedCommandParts) {
@@ -61,7 +99,7 @@ export class RedactedCommand extends Command {
   }
 
   /** The socket it was written to last. */
-  get writtenTo(): object | null {
+  get writtenTo(): Socket | null {
     return this.#writtenTo;
   }
 
@@ -85,8 +123,34 @@ export class RedactedCommand extends Command {
     return [...this.#keys];
   }
 
+  /** Whether a socket that is still open carries it. */
+  get isOnItsWay(): boolean {
+    return this.#writtenTo !== null && !this.#writtenTo.destroyed;
+  }
+
+  /**
+   * Gives it up: when it has not been written yet, it never will be.
+   *
+   * @param onFree - called once nothing holds its bytes: it was answered, or the socket that carries it has gone
+   */
+  giveUp(onFree: () => void): void {
+    this.#encoded = NOTHING;
+    if (!this.isOnItsWay) {
+      onFree();
+      return;
+    }
+    let isFree = false;
+    const end = (): void => {
+      stop();
+      if (!isFree) onFree();
+      isFree = true;
+    };
+    const stop = whenGone(this.#writtenTo as Socket, end);
+    void this.promise.then(end, end);
+  }
+
   override toWritable(socket: object): string | Buffer {
-    this.#writtenTo = socket;
+    this.#writtenTo = socket as Socket;
     return this.#encoded;
   }
 }

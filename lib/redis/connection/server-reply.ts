@@ -35,11 +35,10 @@ export function meaningOf(error: unknown): ErrorMeaning {
 
 /** Replies by which a server says that sessions will never work with it as it is configured. */
 const REFUSALS: readonly (readonly [prefix: string, what: (message: string) => string])[] = [
-  ['NOPERM', (message) => `NOPERM ${commandIn(message)}; rights: docs/operations.md#acl-users`],
-  [
-    'ERR The user executing the script',
-    (message) => `NOPERM ${commandIn(message)}; rights: docs/operations.md#acl-users`,
-  ],
+  ['NOPERM', refusedCommand],
+  // Of a script's own command: the one before Redis 7.2, the other since, and in Valkey.
+  ['ERR The user executing the script', refusedCommand],
+  ['ERR ACL failure in script', refusedCommand],
   ['NOAUTH', () => 'NOAUTH, it wants a password and none is given'],
   ['ERR unknown command', (message) => `it does not know the command ${commandIn(message)}`],
   ['MOVED', () => 'it is a node of a Cluster; give its nodes as `cluster`'],
@@ -67,6 +66,10 @@ export function codeOf(error: unknown): string {
 /** Whether an error reply says merely that this may not be asked: by rights, or since the command is renamed or unknown. @internal */
 export function isUnasked(error: Error): boolean {
   return error.message.startsWith('NOPERM') || error.message.startsWith('ERR unknown command');
+}
+
+function refusedCommand(message: string): string {
+  return `NOPERM ${commandIn(message)}; rights: docs/operations.md#acl-users`;
 }
 
 /** The command that a reply names: `… to run the 'evalsha' command`. */

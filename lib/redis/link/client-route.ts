@@ -5,6 +5,7 @@ import { isReplyError } from '../connection/connection-lost.error.js';
 import type { RedactedCommand } from '../connection/redacted-command.js';
 import { CommandRunner } from '../connection/script-call.js';
 import { meaningOf } from '../connection/server-reply.js';
+import { copyBytes, type WaitingMemory } from '../connection/waiting-memory.js';
 import { ClientClock } from './client-clock.js';
 import type { Operation } from './operation.js';
 import type { Recovery, Route, RouteListener } from './route.js';
@@ -15,6 +16,15 @@ export interface ClientRouteParts<Client extends Redis | Cluster = Redis | Clust
   readonly client: Client;
   /** Time one attempt may take. @unit milliseconds */
   readonly attemptTimeoutMs: number;
+  /** In which copies are counted that the client still holds although another was sent. */
+  readonly memory: WaitingMemory;
+}
+
+/** One try to have an operation done. */
+interface Attempt {
+  /** The last command of it, since a script may have to be brought. */
+  readonly command: RedactedCommand | undefined;
+  readonly reply: Promise<unknown>;
 }
 
 /** Pause before an operation is sent again. @unit milliseconds */
@@ -36,6 +46,9 @@ export class ClientRoute<Client extends Redis | Cluster = Redis | Cluster> imple
   readonly waiting = 0;
   protected readonly client: Client;
   readonly #attemptTimeoutMs: number;
+  readonly #memory: WaitingMemory;
+  /** Attempts without a reply. */
+  readonly #attempts = new WeakMap<Operation, Attempt>();
   readonly #listener: RouteListener;
   readonly #runner: CommandRunner;
   readonly #clock: ClientClock;
@@ -53,10 +66,11 @@ export class ClientRoute<Client extends Redis | Cluster = Redis | Cluster> imple
     this.#listener.onLost(nameOf(this.client), 'the client lost its connection', performance.now());
   };
 
-  constructor({ mode, client, attemptTimeoutMs }: ClientRouteParts<Client>, listener: RouteListener) {
+  constructor({ mode, client, attemptTimeoutMs, memory }: ClientRouteParts<Client>, listener: RouteListener) {
     this.mode = mode;
     this.client = client;
     this.#attemptTimeoutMs = attemptTimeoutMs;
+    this.#memory = memory;
     this.#listener = listener;
     this.#runner = new CommandRunner((command) => this.#send(command));
     this.#clock = new ClientClock(client, (reply) => this.withinAttempt(reply));
@@ -79,16 +93,10 @@ export class ClientRoute<Client extends Redis | Cluster = Redis | Cluster> imple
   }
 
   send(operation: Operation, notAfterMs: () => number): Promise<unknown> {
-    let sent: RedactedCommand | undefined;
-    const reply = this.withinAttempt(
-      this.#runner.run(operation.command, notAfterMs(), (command) => {
-        sent = command;
-        return this.#send(command);
-      }),
-    );
-    return reply.then(async (value) => {
+    const attempt = this.#attempts.get(operation) ?? this.#begin(operation, notAfterMs());
+    return this.withinAttempt(attempt.reply).then(async (value) => {
       this.#lastError = null;
-      if (sent && operation.isWrite) await this.confirm(sent, operation);
+      if (attempt.command && operation.isWrite) await this.confirm(attempt.command, operation);
       return value;
     });
   }
@@ -99,6 +107,7 @@ export class ClientRoute<Client extends Redis | Cluster = Redis | Cluster> imple
     if (meaning === 'final') return 'failed';
     this.#lastError = error as Error;
     operation.isReplay = true;
+    this.#giveUp(operation);
     if (meaning === 'clock') learnClock(operation, (error as Error).message);
     else await delay(RETRY_MS);
     return 'again';
@@ -142,6 +151,43 @@ export class ClientRoute<Client extends Redis | Cluster = Redis | Cluster> imple
       reply.then(resolve, reject).finally(() => {
         clearTimeout(timer);
       });
+    });
+  }
+
+  #begin(operation: Operation, notAfterMs: number): Attempt {
+    let sent: RedactedCommand | undefined;
+    const reply = this.#runner.run(operation.command, notAfterMs, (command) => {
+      sent = command;
+      return this.#send(command);
+    });
+    const attempt: Attempt = {
+      get command() {
+        return sent;
+      },
+      reply,
+    };
+    const end = (): void => {
+      this.#attempts.delete(operation);
+    };
+    this.#attempts.set(operation, attempt);
+    reply.then(end, end);
+    return attempt;
+  }
+
+  /**
+   * Leaves an attempt that got no reply. What the client still holds of it counts as held; without room for another copy the
+   * operation goes on with the attempt that it has.
+   */
+  #giveUp(operation: Operation): void {
+    const command = this.#attempts.get(operation)?.command;
+    if (!command) return;
+    // The client's promise holds the arguments, too, which the operation counts only as long as it lasts.
+    const bytes = operation.isSettled ? operation.bytes : copyBytes(operation.command);
+    if (command.isOnItsWay && !operation.isSettled && !this.#memory.hasRoomFor(bytes)) return;
+    this.#attempts.delete(operation);
+    this.#memory.take(bytes);
+    command.giveUp(() => {
+      this.#memory.free(bytes);
     });
   }
 

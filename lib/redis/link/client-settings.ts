@@ -7,7 +7,14 @@ type Topology<K extends ResolvedRedisTopology['kind']> = Extract<ResolvedRedisTo
 
 /** Settings of every connection that ioredis keeps by itself: with its defaults a frozen server is never noticed. */
 function nodeSettings({ connectTimeoutMs, attemptTimeoutMs }: ResolvedRedisOptions) {
-  return { connectTimeout: connectTimeoutMs, socketTimeout: attemptTimeoutMs, disconnectTimeout: 100 };
+  // It would send `CLIENT SETINFO`, for which the users of docs/operations.md have no right.
+  const disableClientInfo = true;
+  return {
+    connectTimeout: connectTimeoutMs,
+    socketTimeout: attemptTimeoutMs,
+    disconnectTimeout: 100,
+    disableClientInfo,
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { LinkCommand, LinkCommandOptions } from '../../core/session-link.js';
 import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
+import { heldBytes, type WaitingMemory } from '../connection/waiting-memory.js';
 import type { PrimaryNode } from '../primary/primary-node.js';
 
 /** Numbers below are those of operations that are made again. */
@@ -8,7 +9,10 @@ const FIRST_SEQUENCE = 2 ** 52;
 /** One call of `execute` from its beginning to its one outcome. @internal */
 export class Operation {
   readonly promise: Promise<unknown>;
+  /** Memory that it holds. @unit bytes */
   readonly bytes: number;
+  /** Whether an attempt is under way: it holds its memory until that is over, also when nobody waits any more. */
+  isInFlight = false;
   /** Whether it was sent and not answered: it may have been executed. */
   isReplay = false;
   /** The clock of a server that found it late, less `performance.now()`, in milliseconds. */
@@ -33,9 +37,7 @@ export class Operation {
     /** Ends it when its caller goes; returns the way to stop that. */
     private readonly watch?: (operation: Operation) => () => void,
   ) {
-    let bytes = 0;
-    for (const arg of command.args) bytes += Buffer.byteLength(arg);
-    this.bytes = bytes;
+    this.bytes = heldBytes(command);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -75,11 +77,10 @@ export class Operation {
 export interface OperationLimits {
   readonly operationTimeoutMs: number;
   readonly maxWaitingCount: number;
-  readonly maxWaitingBytes: number;
 }
 
 /**
- * All operations that are under way: bounded in number and bytes, and each ended at its deadline, whatever the network does.
+ * All operations that are under way: bounded in number and memory, and each ended at its deadline, whatever the network does.
  *
  * @remarks
  * Every operation has the same time, so the oldest is always the first to expire: one timer serves all of them.
@@ -88,7 +89,6 @@ export interface OperationLimits {
  */
 export class OperationBook {
   readonly #open = new Set<Operation>();
-  #bytes = 0;
   #nextSequence = FIRST_SEQUENCE;
   #timer: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void) | undefined;
@@ -96,6 +96,7 @@ export class OperationBook {
   /** @param trouble - why there is no primary now, as the cause of a refusal */
   constructor(
     private readonly limits: OperationLimits,
+    private readonly memory: WaitingMemory,
     private readonly trouble: () => unknown,
   ) {}
 
@@ -107,10 +108,8 @@ export class OperationBook {
   enter(command: LinkCommand, { signal, background = false }: LinkCommandOptions = {}): Operation {
     const watch = signal && ((waiting: Operation): (() => void) => this.#endWith(signal(), waiting));
     const operation = new Operation(command, this.#deadline(), this.#nextSequence++, watch);
-    const { maxWaitingCount, maxWaitingBytes } = this.limits;
-    if (this.#open.size >= maxWaitingCount || this.#bytes + operation.bytes > maxWaitingBytes) {
-      throw new SessionUnavailableError('overload', 'Too many session operations are waiting for Redis already.');
-    }
+    if (this.#open.size >= this.limits.maxWaitingCount) throw countError(this.limits.maxWaitingCount);
+    if (!this.memory.hasRoomFor(operation.bytes)) throw memoryError(this.memory, operation.bytes);
     operation.isBackground = background;
     this.#add(operation);
     return operation;
@@ -144,6 +143,17 @@ export class OperationBook {
     if (this.#leave(operation)) operation.reject(error);
   }
 
+  /** An attempt begins. */
+  attempt(operation: Operation): void {
+    operation.isInFlight = true;
+  }
+
+  /** The attempt is over, whatever came of it. */
+  attempted(operation: Operation): void {
+    operation.isInFlight = false;
+    if (!this.#open.has(operation)) this.memory.free(operation.bytes);
+  }
+
   /** Resolves once nothing is under way. */
   async empty(): Promise<void> {
     if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
@@ -167,13 +177,13 @@ export class OperationBook {
 
   #add(operation: Operation): void {
     this.#open.add(operation);
-    this.#bytes += operation.bytes;
+    this.memory.take(operation.bytes);
     this.#timer ??= this.#arm(this.limits.operationTimeoutMs);
   }
 
   #leave(operation: Operation): boolean {
     if (!this.#open.delete(operation)) return false;
-    this.#bytes -= operation.bytes;
+    if (!operation.isInFlight) this.memory.free(operation.bytes);
     if (this.#open.size === 0) this.#whenEmpty?.();
     return true;
   }
@@ -198,6 +208,18 @@ export class OperationBook {
       this.fail(operation, deadlineError(this.limits.operationTimeoutMs, this.trouble() ?? operation.lastError));
     }
   }
+}
+
+function countError(maxWaitingCount: number): SessionUnavailableError {
+  const message = `${maxWaitingCount} session operations are waiting for Redis already (maxWaitingCount).`;
+  return new SessionUnavailableError('overload', message);
+}
+
+function memoryError({ held, limit }: WaitingMemory, bytes: number): SessionUnavailableError {
+  const message =
+    `Session operations that wait for Redis hold ${held} bytes of memory, and this one needs ${bytes}: ` +
+    `more than maxWaitingBytes, ${limit}.`;
+  return new SessionUnavailableError('overload', message);
 }
 
 function goneError(cause: unknown): SessionUnavailableError {

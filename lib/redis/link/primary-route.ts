@@ -3,6 +3,7 @@ import type { LinkCommand } from '../../core/session-link.js';
 import { ConnectionLostError } from '../connection/connection-lost.error.js';
 import type { RedisConnectionOptions } from '../connection/redis-connection.js';
 import { meaningOf } from '../connection/server-reply.js';
+import type { WaitingMemory } from '../connection/waiting-memory.js';
 import type { PrimaryFinder } from '../primary/primary-finder.js';
 import { PrimaryKeeper } from '../primary/primary-keeper.js';
 import type { PrimaryNode } from '../primary/primary-node.js';
@@ -20,8 +21,8 @@ export interface PrimaryRouteParts {
   readonly connection: RedisConnectionOptions;
   /** A change that a server runs when it takes sessions. */
   readonly probe: LinkCommand;
-  /** Changes acknowledged on one Sentinel's word are kept up to this size. @unit bytes */
-  readonly maxProvisionalBytes: number;
+  /** In which changes that were acknowledged by what one Sentinel says are counted while they are kept. */
+  readonly memory: WaitingMemory;
   /** How safe a change must be; `null`: the primary alone is enough. */
   readonly replication: { readonly authority: ReplicaAuthority; readonly isStrict: boolean } | null;
   /** Asks the Sentinels; `null` without Sentinel. */
@@ -49,7 +50,7 @@ export class PrimaryRoute implements Route {
     this.mode = parts.mode;
     this.#parts = parts;
     this.#listener = listener;
-    this.#log = new ProvisionalLog(parts.maxProvisionalBytes);
+    this.#log = new ProvisionalLog(parts.memory);
     this.#keeper = new PrimaryKeeper(parts.finder, parts.connection, parts.probe, {
       onUsable: (node) => {
         this.#node = node;

@@ -21,7 +21,7 @@ type Topology<K extends ResolvedRedisOptions['topology']['kind']> = Extract<
   { kind: K }
 >;
 
-type Parts = Omit<PrimaryRouteParts, 'probe'>;
+type Parts = Omit<PrimaryRouteParts, 'probe' | 'memory'>;
 
 /**
  * Makes the link to the sessions' Redis: one gate, and the route of the topology. It connects in the background.
@@ -42,11 +42,12 @@ function routeTo(options: ResolvedRedisOptions, probe: LinkCommand): RouteFactor
   const { topology, attemptTimeoutMs } = options;
   switch (topology.kind) {
     case 'sentinel':
-      return (listener) => new PrimaryRoute({ ...sentinelParts(options, topology, listener), probe }, listener);
+      return (listener, memory) =>
+        new PrimaryRoute({ ...sentinelParts(options, topology, listener), probe, memory }, listener);
     case 'standalone':
-      return (listener) => new PrimaryRoute({ ...standaloneParts(options, topology), probe }, listener);
+      return (listener, memory) => new PrimaryRoute({ ...standaloneParts(options, topology), probe, memory }, listener);
     case 'cluster':
-      return (listener) => {
+      return (listener, memory) => {
         const client = createHardenedCluster(options, topology, {
           // The gate waits and tries again; nothing may wait in a second queue and be sent when nobody waits for it any more.
           enableOfflineQueue: false,
@@ -56,10 +57,11 @@ function routeTo(options: ResolvedRedisOptions, probe: LinkCommand): RouteFactor
         client.connect().catch(() => undefined);
         const replication =
           options.durability === 'primary' ? null : { isStrict: options.durability === 'replicated-strict' };
-        return new ClusterRoute({ mode: 'cluster', client, attemptTimeoutMs, replication }, listener);
+        return new ClusterRoute({ mode: 'cluster', client, attemptTimeoutMs, memory, replication }, listener);
       };
     case 'client':
-      return (listener) => new ClientRoute({ mode: 'client', client: topology.client, attemptTimeoutMs }, listener);
+      return (listener, memory) =>
+        new ClientRoute({ mode: 'client', client: topology.client, attemptTimeoutMs, memory }, listener);
   }
 }
 
@@ -69,7 +71,6 @@ function standaloneParts(options: ResolvedRedisOptions, topology: Topology<'stan
     mode: 'standalone',
     finder: new FixedFinder({ host, port, path }),
     connection: connectionTo(options, topology.node),
-    maxProvisionalBytes: options.maxWaitingBytes,
     replication: replicationOf(options, new ConnectedReplicas()),
     inspectSentinels: null,
   };
@@ -105,7 +106,6 @@ function sentinelParts(options: ResolvedRedisOptions, topology: Topology<'sentin
     mode: 'sentinel',
     finder,
     connection,
-    maxProvisionalBytes: options.maxWaitingBytes,
     replication: replicationOf(options, new SentinelAuthority(finder)),
     inspectSentinels: () => finder.survey(),
   };

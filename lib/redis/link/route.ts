@@ -1,5 +1,6 @@
 import type { KeyWatch, KeyWatchRequest } from '../../core/key-watch.js';
 import type { LinkCommand, SessionLinkInspection, SessionLinkStatus } from '../../core/session-link.js';
+import type { WaitingMemory } from '../connection/waiting-memory.js';
 import type { ServerIdentity } from './server-identity.js';
 import type { Operation } from './operation.js';
 
@@ -64,5 +65,5 @@ export interface Route {
   close(): void;
 }
 
-/** Makes the route of a gate. @internal */
-export type RouteFactory = (listener: RouteListener) => Route;
+/** Makes the route of a gate. @param memory - in which the route counts what it holds itself @internal */
+export type RouteFactory = (listener: RouteListener, memory: WaitingMemory) => Route;

@@ -10,12 +10,13 @@ import type { SessionLinkEvents } from '../../core/session-link-events.js';
 import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
 import { isReplyError } from '../connection/connection-lost.error.js';
 import { codeOf } from '../connection/server-reply.js';
+import { WaitingMemory } from '../connection/waiting-memory.js';
 import { CommandLane } from './command-lane.js';
 import { inspectLink } from './link-inspection.js';
 import { LinkJournal } from './link-journal.js';
 import { OperationBook, type Operation, type OperationLimits } from './operation.js';
 import { OutageWatch } from './outage-watch.js';
-import type { Route, RouteFactory } from './route.js';
+import type { Route, RouteFactory, RouteListener } from './route.js';
 
 /** An attempt that has not been executed by twice its time never will be, even by a server that was frozen meanwhile. */
 const STAMP_ATTEMPTS = 2;
@@ -27,6 +28,8 @@ const START_PATIENCE_MS = 2000;
 export interface GateLimits extends OperationLimits {
   /** Time one attempt may take. @unit milliseconds */
   readonly attemptTimeoutMs: number;
+  /** Memory that waiting operations may hold. @unit bytes */
+  readonly maxWaitingBytes: number;
 }
 
 /** What a gate is made of. @internal */
@@ -59,7 +62,8 @@ export class SessionGate implements SessionLink {
   constructor({ limits, probe, makeRoute }: SessionGateParts) {
     this.#limits = limits;
     this.#probe = probe;
-    this.#book = new OperationBook(limits, () => this.#route.trouble);
+    const memory = new WaitingMemory(limits.maxWaitingBytes);
+    this.#book = new OperationBook(limits, memory, () => this.#route.trouble);
     const attempt = (operation: Operation): void => {
       this.#attempt(operation);
     };
@@ -74,7 +78,7 @@ export class SessionGate implements SessionLink {
       },
     );
     this.#outage.begin(START_PATIENCE_MS);
-    this.#route = makeRoute({
+    const listener: RouteListener = {
       onUsable: (name, server) => {
         this.#outage.end();
         journal.usable(name, server);
@@ -104,7 +108,8 @@ export class SessionGate implements SessionLink {
       onGroupUnknown: (sentinels) => {
         journal.groupUnknown(sentinels);
       },
-    });
+    };
+    this.#route = makeRoute(listener, memory);
   }
 
   execute(command: LinkCommand, options?: LinkCommandOptions): Promise<unknown> {
@@ -187,10 +192,12 @@ export class SessionGate implements SessionLink {
   }
 
   #attempt(operation: Operation): void {
+    this.#book.attempt(operation);
     this.#route
       .send(operation, () => this.#notAfterMs(operation))
       .then(
         (reply) => {
+          this.#book.attempted(operation);
           if (operation.isWrite) this.#journal.acknowledged();
           this.#book.complete(operation, reply);
           this.#laneOf(operation).answered();
@@ -203,6 +210,7 @@ export class SessionGate implements SessionLink {
     const lane = this.#laneOf(operation);
     operation.lastError = error;
     const recovery = await this.#route.recover(operation, error);
+    this.#book.attempted(operation);
     const { end } = this.#route;
     if (recovery === 'failed' || end) {
       this.#book.fail(operation, end ? closedError(end) : error);

@@ -1,4 +1,5 @@
 import type { LinkCommand } from '../../core/session-link.js';
+import { heldBytes, type WaitingMemory } from '../connection/waiting-memory.js';
 
 /** How many changes a log keeps at most. */
 const MAX_COUNT = 10_000;
@@ -18,17 +19,15 @@ export class ProvisionalLog {
   #changes: LinkCommand[] = [];
   #bytes = 0;
 
-  constructor(private readonly maxBytes: number) {}
+  constructor(private readonly memory: WaitingMemory) {}
 
   /** Keeps changes in the order they were made; `false`: there is no room for them. */
   add(changes: readonly LinkCommand[]): boolean {
-    const bytes = changes.reduce(
-      (sum, { args }) => sum + args.reduce((size, arg) => size + Buffer.byteLength(arg), 0),
-      0,
-    );
-    if (this.#changes.length + changes.length > MAX_COUNT || this.#bytes + bytes > this.maxBytes) return false;
+    const bytes = changes.reduce((sum, change) => sum + heldBytes(change), 0);
+    if (this.#changes.length + changes.length > MAX_COUNT || !this.memory.hasRoomFor(bytes)) return false;
     this.#changes.push(...changes);
     this.#bytes += bytes;
+    this.memory.take(bytes);
     return true;
   }
 
@@ -36,6 +35,7 @@ export class ProvisionalLog {
   clear(): readonly LinkCommand[] {
     const changes = this.#changes;
     this.#changes = [];
+    this.memory.free(this.#bytes);
     this.#bytes = 0;
     return changes;
   }
