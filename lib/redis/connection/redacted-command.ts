@@ -39,19 +39,21 @@ function encodeBytes(head: string, args: readonly (string | Buffer)[]): Buffer {
   return bytes;
 }
 
-/** What to do when a socket goes that carries given-up commands; one listener for each socket, however many they are. */
-const carried = new WeakMap<Socket, Set<() => void>>();
+/** Where a socket that carries given-up commands keeps what to do when it goes: one listener, however many they are. */
+const CARRIED = Symbol('carried');
+
+type Carrier = Socket & { [CARRIED]?: Set<() => void> };
 
 /** Calls back when a socket goes; returns the way to stop that. */
-function whenGone(socket: Socket, listener: () => void): () => void {
-  let listeners = carried.get(socket);
-  if (!listeners) {
+function whenGone(socket: Carrier, listener: () => void): () => void {
+  if (!socket[CARRIED]) {
     const all = new Set<() => void>();
-    carried.set(socket, (listeners = all));
+    socket[CARRIED] = all;
     socket.once('close', () => {
       for (const call of all) call();
     });
   }
+  const listeners = socket[CARRIED];
   listeners.add(listener);
   return () => listeners.delete(listener);
 }

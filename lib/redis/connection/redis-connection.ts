@@ -49,8 +49,8 @@ export class RedisConnection {
   #heardAt = performance.now();
   /** Whether the peer has ever sent anything. */
   #hasHeard = false;
-  /** Why the server closed the connection, when nothing went wrong before. */
-  #farewell = 'closed by the server';
+  /** What the server said before it closed the connection. */
+  #farewell: string | null = null;
   #isCorked = false;
   readonly #beforeFlush: (() => void)[] = [];
   #opening: Promise<this> | undefined;
@@ -86,7 +86,7 @@ export class RedisConnection {
       if (this.#redis.status === 'connect') this.destroy(error.message, error);
     });
     this.#redis.once('end', () => {
-      this.destroy(this.#explain(this.#lastError?.message ?? this.#farewell), this.#lastError ?? undefined);
+      this.destroy(this.#explain(this.#lastError?.message ?? 'closed by the server'), this.#lastError ?? undefined);
     });
   }
 
@@ -148,7 +148,7 @@ export class RedisConnection {
       });
       // A turn of the event loop earlier than ioredis says so: Sentinel ends the connections of a node that it promotes.
       this.#socket?.stream.once('end', () => {
-        this.destroy('closed by the server');
+        this.destroy(this.#farewell ?? 'closed by the server');
       });
     });
     try {
@@ -225,6 +225,7 @@ export class RedisConnection {
 
   /** A server that wants TLS, and some proxies, drop a connection before they say anything: nothing else would tell why. */
   #explain(message: string): string {
+    if (this.#farewell !== null) return this.#farewell;
     const isDropped = !this.#hasHeard && !this.#options.node.tls && /ECONNRESET|EPIPE|closed/i.test(message);
     return isDropped
       ? `${message}, before it said anything: does it want TLS, or is it a proxy without ROLE and INFO?`

@@ -114,6 +114,12 @@ export function connectorTo(
         this.#socket = socket;
         onCreated(socket);
       });
+      // The handshake in one piece: after a first part a server that takes no more clients has closed, and the error of the
+      // second would come before its reply is read.
+      stream.cork();
+      setImmediate(() => {
+        stream.uncork();
+      });
       return stream;
     }
 
