@@ -10,7 +10,7 @@ const LEVELS = [
   ['options'],
   ['redis', 'scripts'],
   ['store'],
-  ['stats', 'doctor'],
+  ['stats', 'doctor', 'origins'],
   ['http', 'health', 'metrics', 'monitor', 'graphql', 'migration'],
   // A handshake is an HTTP request, and a message has a session as a request has.
   ['websockets'],

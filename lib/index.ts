@@ -60,6 +60,7 @@ export type {
   SessionEncryptionKey,
   SessionEncryptionOptions,
   SessionMiddlewareOptions,
+  SessionMigrationOptions,
   SessionModuleOptions,
   SessionNearCacheOptions,
   SessionRequestCookieOptions,

@@ -13,6 +13,7 @@ import { createSessionLink } from './redis/link/redis-link.factory.js';
 import { logLinkEvents } from './session-link.logger.js';
 import { SessionLocks } from './store/session-locks.js';
 import { createMemoryRepository, createRedisProbe, createRedisRepository } from './store/session-repository.factory.js';
+import type { SessionRepositoryOptions } from './store/session-repository.factory.js';
 import type { SessionRepository } from './store/session-repository.js';
 import { SessionStore } from './store/session-store.js';
 
@@ -93,8 +94,13 @@ export function openSessionRepository(
 ): SessionRepository | null {
   const { redis, store } = options;
   if (store) return null;
-  if (link && redis) return createRedisRepository(link, { ...options, redis, onEvent });
+  if (link && redis)
+    return createRedisRepository(link, { ...options, redis, onEvent, migration: migrationOf(options) });
   return createMemoryRepository(options);
+}
+
+function migrationOf({ migrateFrom, ...options }: ResolvedSessionOptions): SessionRepositoryOptions['migration'] {
+  return migrateFrom ? { ...options, migrateFrom, cookieLifeMs: options.cookie.maxAge } : undefined;
 }
 
 /** The express-session store: ours over the repository, or the application's own. @internal */

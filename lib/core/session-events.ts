@@ -7,6 +7,12 @@ export type SessionEvent =
       readonly userId: string | null;
     }
   | {
+      /** A session was taken over from the store of `migrateFrom`. */
+      readonly type: 'migrated';
+      readonly id: string;
+      readonly userId: string | null;
+    }
+  | {
       /** A session was ended by its own request, or with all others (`clear`). */
       readonly type: 'destroyed';
       readonly id: string;

@@ -2,7 +2,7 @@ import { HttpStatus } from '@nestjs/common';
 import { SessionHttpError } from './session-http.error.js';
 
 /** Why the sessions could not be reached. @public */
-export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'closed' | 'keys' | 'refused';
+export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'closed' | 'keys' | 'origin' | 'refused';
 
 /**
  * No usable primary answered by the operation's deadline, or too much is waiting already. What was asked for has not been
@@ -17,7 +17,7 @@ export class SessionUnavailableError extends SessionHttpError {
     /**
      * `deadline`: nobody answered in time; `overload`: too many wait; `aborted`: the caller has gone; `closed`: shutting down, or
      * the application's own client is closed; `refused`: the server takes no sessions (`SessionService.ready()` alone);
-     * `keys`: the keys that decrypt the sessions cannot be fetched.
+     * `keys`: the keys that decrypt the sessions cannot be fetched; `origin`: the store of `migrateFrom` did not answer or refused.
      */
     readonly reason: SessionUnavailableReason,
     message: string,

@@ -4,7 +4,7 @@ import type session from 'express-session';
 import type { CookieOptions } from 'express-session';
 import { LRUCache } from 'lru-cache';
 import { SessionCookieError } from '../errors/session-cookie.error.js';
-import type { ResolvedSessionOptions } from '../options/resolved-session.options.js';
+import type { MigrationOptions, ResolvedSessionOptions } from '../options/resolved-session.options.js';
 import type { SessionCookieOptions } from '../options/session.options.js';
 import type { RawRequest } from './raw-http.js';
 import { expiredCopy, restoredForm, SessionCookie } from './cookie-attributes.js';
@@ -27,6 +27,8 @@ export interface VerifiedCookie {
 /** What of the options concerns the cookie. @internal */
 export interface SessionCookieSettings extends Pick<ResolvedSessionOptions, 'secrets' | 'proxy'> {
   readonly cookie: SessionCookieOptions;
+  /** The cookie of before; `null` or nothing: there was none. */
+  readonly migrateFrom?: Pick<MigrationOptions, 'cookieName' | 'secrets' | 'mirrors'> | null | undefined;
 }
 
 /**
@@ -36,14 +38,29 @@ export interface SessionCookieSettings extends Pick<ResolvedSessionOptions, 'sec
  */
 export class SessionCookies {
   readonly name: string;
+  /** Any of them verifies; the first of them signs. */
+  private readonly verifying: readonly string[];
   /** The options for requests over a connection that is not secure, and over one that is. */
   private readonly forms: readonly [CookieOptions, CookieOptions];
   /** By their text: a verified cookie costs no HMAC the next time. Forged ones are not kept. */
   private readonly verified = new LRUCache<string, VerifiedCookie>({ max: REMEMBERED_COOKIES });
+  /** The cookies of another name that the application had before; `undefined`: it had none. */
+  private readonly former: SessionCookies | undefined;
 
   constructor(private readonly settings: SessionCookieSettings) {
-    this.name = settings.cookie.name ?? 'connect.sid';
-    this.forms = [resolveForm(settings.cookie, false), resolveForm(settings.cookie, true)];
+    const { cookie, migrateFrom, secrets } = settings;
+    this.name = cookie.name ?? 'connect.sid';
+    this.forms = [resolveForm(cookie, false), resolveForm(cookie, true)];
+    this.verifying = [...secrets, ...(migrateFrom?.secrets ?? [])];
+    const name = migrateFrom?.cookieName;
+    const [signing, ...others] = migrateFrom?.secrets ?? secrets;
+    if (name && signing !== undefined)
+      this.former = new SessionCookies({
+        ...settings,
+        cookie: { ...cookie, name },
+        secrets: [signing, ...others],
+        migrateFrom: null,
+      });
   }
 
   /** Whether a request's path is one that the cookie is meant for. */
@@ -55,6 +72,19 @@ export class SessionCookies {
 
   /** The verified cookies that a request brings, in their order and each once: a browser may send several of one name. */
   read(request: RawRequest): readonly VerifiedCookie[] {
+    const own = this.readOwn(request);
+    if (!this.former) return own;
+    const known = new Set(own.map(({ sid }) => sid));
+    const former = this.former.read(request).filter(({ sid }) => !known.has(sid));
+    return [...own, ...former.map(({ sid }) => ({ sid, isOld: true }))];
+  }
+
+  /** Whether a request brings a cookie of this name, or of the name of before, verified or not. */
+  isBrought(request: RawRequest): boolean {
+    return this.count(request) > 0 || (this.former?.isBrought(request) ?? false);
+  }
+
+  private readOwn(request: RawRequest): readonly VerifiedCookie[] {
     const found = this.valuesIn(request).flatMap((value) => this.verify(value) ?? []);
     if (found.length < 2) return found.length === 0 ? this.parsedByOthers(request) : found;
     return found
@@ -92,6 +122,20 @@ export class SessionCookies {
       if (!(cause instanceof Error)) throw cause;
       throw new SessionCookieError(attributeIn(cause.message), cause.message, { cause });
     }
+  }
+
+  /** The lines of a session: its cookie, and for the one of before the same, or its end when nobody reads it any more. */
+  lines(cookie: session.Cookie, sid: string, request: RawRequest): readonly string[] {
+    const line = this.line(cookie, sid);
+    if (!this.former) return [line];
+    if (this.settings.migrateFrom?.mirrors) return [line, this.former.line(cookie, sid)];
+    return this.former.isBrought(request) ? [line, this.former.expiredLine(cookie)] : [line];
+  }
+
+  /** The lines that take a session's cookies away from the client. */
+  expiredLines(cookie: session.Cookie, request: RawRequest): readonly string[] {
+    const line = this.expiredLine(cookie);
+    return this.former?.isBrought(request) ? [line, this.former.expiredLine(cookie)] : [line];
   }
 
   /** The `Set-Cookie` line that takes a cookie away from the client: same path and domain, long expired. */
@@ -156,7 +200,7 @@ export class SessionCookies {
     if (!value.startsWith('s:') || dot < 3) return undefined;
     const sid = value.slice(2, dot);
     const signature = Buffer.from(value.slice(dot + 1));
-    const index = this.settings.secrets.findIndex((secret) => {
+    const index = this.verifying.findIndex((secret) => {
       const expected = Buffer.from(signatureOf(sid, secret));
       return expected.length === signature.length && timingSafeEqual(expected, signature);
     });

@@ -116,11 +116,11 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
     const { cookies, options } = this;
     const { value: live, storedDraft: draft, firstCookie } = current;
     // A request that has no cookie has none to lose.
-    const isGone = !live && firstCookie !== undefined && cookies.count(request) > 0;
+    const isGone = !live && firstCookie !== undefined && cookies.isBrought(request);
     if (!isGone && !draft) return NO_COOKIES;
     // A browser sends one for each path and domain that it has one for: those that are not ours are taken away.
     const strays = this.straysIn(request, live?.cookie ?? firstCookie);
-    if (isGone) return [cookies.expiredLine(firstCookie), ...strays];
+    if (isGone) return [...cookies.expiredLines(firstCookie, request), ...strays];
     if (!draft || !live) return strays;
     const isOfRequest = brought?.sid === draft.sid;
     const isDue = isCookieDue || options.rolling || (isOfRequest && brought.isOld);
@@ -130,7 +130,7 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
       return strays;
     }
     if (typeof live.cookie.originalMaxAge === 'number') live.touch();
-    return [...strays, cookies.line(live.cookie, draft.sid)];
+    return [...strays, ...cookies.lines(live.cookie, draft.sid, request)];
   }
 
   failed(error: unknown, what: 'store' | 'send'): SessionErrorResponse {

@@ -8,6 +8,7 @@ import { describeKind, describeValue, isObject, peek } from './option-values.js'
 import { warningsOf } from './option-warnings.js';
 import { resolveCookieOptions } from './resolve-cookie-options.js';
 import { resolveEncryption } from './resolve-encryption.js';
+import { resolveMigration } from './resolve-migration.js';
 import { resolveNearCache } from './resolve-near-cache.js';
 import { resolveRedisOptions } from './resolve-redis-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
@@ -58,6 +59,7 @@ export function resolveSessionOptions(options: unknown, environment: SessionEnvi
   const life = resolveLife(given, faults);
   const redis = given.redis === undefined ? null : resolveRedisOptions(given.redis, given.durability, faults);
   checkPlace(given, faults);
+  const migrateFrom = resolveMigration(given.migrateFrom, { cookie, secrets, hasRedis: redis !== null }, faults);
   const forRoutes = checkRoutes(given.forRoutes, 'forRoutes', faults);
   const exclude = checkRoutes(given.exclude, 'exclude', faults);
   faults.throwIfAny(Object.keys(registrationSchema.shape));
@@ -67,6 +69,7 @@ export function resolveSessionOptions(options: unknown, environment: SessionEnvi
     ...place,
     secrets,
     warnings: Object.freeze(warningsOf(place, environment.isProduction)),
+    migrateFrom,
     proxy: given.proxy,
     rolling: given.rolling ?? SESSION_DEFAULTS.rolling,
     saveUninitialized: given.saveUninitialized ?? SESSION_DEFAULTS.saveUninitialized,

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Store } from 'express-session';
 import type { SessionEventListener } from '../core/session-events.js';
+import type { SessionOrigin } from '../core/session-origin.js';
 import type { UserLimit } from '../core/session-record.js';
 import type { ResolvedRedisOptions } from './redis.options.js';
 import type { SessionCookieOptions, SessionModuleOptions, SessionNearCacheOptions } from './session.options.js';
@@ -24,6 +25,17 @@ export interface EncryptionOptions {
   readonly acceptPlaintext: boolean;
   /** @unit milliseconds */
   readonly refreshMs: number;
+}
+
+/** Where sessions come from that are not here. @internal */
+export interface MigrationOptions {
+  /** `null`: only the cookie has changed. */
+  readonly store: Store | SessionOrigin | null;
+  readonly mirrors: boolean;
+  /** The cookie's name of before, or `null`: it is the same. */
+  readonly cookieName: string | null;
+  /** Secrets of before; those of the cookie verify as well. */
+  readonly secrets: readonly string[];
 }
 
 /** What the module and the store alone have in common. @internal */
@@ -66,6 +78,8 @@ export interface ResolvedSessionOptions extends ResolvedLifeOptions {
   readonly redis: ResolvedRedisOptions | null;
   /** The application's own store, or `null`. */
   readonly store: Store | null;
+  /** `null`: sessions come from nowhere else. */
+  readonly migrateFrom: MigrationOptions | null;
   /** `undefined`: Express's `trust proxy` decides. */
   readonly proxy: boolean | undefined;
   readonly rolling: boolean;

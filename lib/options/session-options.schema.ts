@@ -1,6 +1,7 @@
 import type { Store } from 'express-session';
 import * as z from 'zod';
 import type { SessionEventListener } from '../core/session-events.js';
+import type { SessionOrigin } from '../core/session-origin.js';
 import { callback, flag, list, milliseconds, oneOf, satisfying, text, wholeNumber } from './option-schemas.js';
 import { peek } from './option-values.js';
 import type { SessionCookieOptions, SessionModuleOptions } from './session.options.js';
@@ -44,6 +45,17 @@ export const encryptionSchema = z.strictObject({
   refreshMs: milliseconds(minIdleTimeoutMs, maxLifeMs).optional(),
 });
 
+/** Where sessions come from. @internal */
+export const migrationSchema = z.strictObject({
+  store: satisfying<Store | SessionOrigin>(
+    'an express-session store, or an object with read, write and remove of nestjs-ha-session/migration',
+    (value) => isStore(value) || isOrigin(value),
+  ).optional(),
+  mirror: flag().optional(),
+  cookieName: text("a cookie's name: letters, digits and !#$%&'*+-.^_`|~", COOKIE_NAME, 256).optional(),
+  secrets: z.unknown().optional(),
+});
+
 /** The near cache. @internal */
 export const nearCacheSchema = z.strictObject({
   maxBytes: wholeNumber(minNearCacheBytes, maxNearCacheBytes, 'bytes').optional(),
@@ -71,6 +83,7 @@ export const sessionSchema = z.strictObject({
     "an instance of a class that extends express-session's Store: an EventEmitter with get, set and destroy",
     isStore,
   ).optional(),
+  migrateFrom: z.unknown().optional(),
   proxy: flag().optional(),
   rolling: flag().optional(),
   saveUninitialized: flag().optional(),
@@ -124,6 +137,13 @@ export const cookieSchema = z.strictObject({
 
 /** What express-session calls on a store in any case. */
 const STORE_METHODS = ['on', 'emit', 'get', 'set', 'destroy', 'createSession', 'regenerate'];
+
+/** Whether it is another store's sessions rather than an express-session store. */
+function isOrigin(value: unknown): boolean {
+  return typeof value === 'object' && ORIGIN_METHODS.every((method) => typeof peek(value, method) === 'function');
+}
+
+const ORIGIN_METHODS = ['read', 'write', 'remove'];
 
 function isStore(value: unknown): boolean {
   return typeof value === 'object' && STORE_METHODS.every((method) => typeof peek(value, method) === 'function');

@@ -42,6 +42,10 @@ export const SESSION_DEFAULTS = Object.freeze({
     /** 5 minutes: a rotation is everywhere soon, and the provider is asked a few hundred times a day. */
     refreshMs: 300_000,
   }),
+  migrateFrom: Object.freeze({
+    /** A store that nobody else reads need not be kept up to date. */
+    mirror: false,
+  }),
   /** Spring Security's choice: the session used least recently goes. */
   evict: 'oldest',
   /** An honest error; an anonymous user would be asked to log in to a system that cannot remember him. */

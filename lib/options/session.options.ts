@@ -3,6 +3,7 @@ import type { MiddlewareConsumer } from '@nestjs/common';
 import type { Request } from 'express';
 import type { SessionData, Store } from 'express-session';
 import type { SessionEventListener } from '../core/session-events.js';
+import type { SessionOrigin } from '../core/session-origin.js';
 import type { SessionDurability, SessionRedisOptions } from './redis.options.js';
 
 type MiddlewareConfigProxy = ReturnType<MiddlewareConsumer['apply']>;
@@ -197,6 +198,23 @@ export interface RedisSessionStoreOptions extends SessionStoreOptions {
   readonly onEvent?: SessionEventListener | undefined;
 }
 
+/** Where sessions come from that are not here. @public */
+export interface SessionMigrationOptions {
+  /** Any express-session store, or one of `nestjs-ha-session/migration`; without it only the cookie has changed. */
+  readonly store?: Store | SessionOrigin | undefined;
+  /**
+   * Whether that store is kept up to date, for instances of before that run at the same time: both have every session and every
+   * change, whichever instance makes it. Without it a session is removed there once it is here.
+   *
+   * @defaultValue false
+   */
+  readonly mirror?: boolean | undefined;
+  /** The cookie's name of before, when it was another. */
+  readonly cookieName?: string | undefined;
+  /** Secrets of before that are not among `secret`; with `mirror` and `cookieName` the first signs the cookie of before. */
+  readonly secrets?: string | readonly string[] | undefined;
+}
+
 /** Options of `SessionModule.forRoot`. @public */
 export interface SessionModuleOptions extends SessionStoreOptions {
   /** Signs the cookie: the first signs, all verify. At least 32 characters each in production (8 elsewhere). */
@@ -205,6 +223,8 @@ export interface SessionModuleOptions extends SessionStoreOptions {
   readonly cookie?: SessionCookieOptions | undefined;
   /** Any express-session store instead of `redis`; what only our store can do is refused by a clear error. */
   readonly store?: Store | undefined;
+  /** Takes the sessions of another store over, so that nobody is logged out by a move. Needs `redis`. See docs/migration.md. */
+  readonly migrateFrom?: SessionMigrationOptions | undefined;
   /** Trust `X-Forwarded-Proto`; without it Express's own `trust proxy` setting decides. */
   readonly proxy?: boolean | undefined;
   /** Send the cookie again with every response. @defaultValue false */

@@ -132,6 +132,7 @@ if user_key then
   redis.call('ZREM', user_key, id)
 end
 leave_live(KEYS[2], id, 'rotated', user)
+close_origin(KEYS[3], id)
 redis.call('SET', KEYS[3], user .. '\n>' .. next_id, 'PX', ARGV[7])
 if grace <= 0 then
   redis.call('DEL', KEYS[1])

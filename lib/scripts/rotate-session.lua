@@ -12,6 +12,7 @@
 -- @reply [0, now, gone]       there was none
 --- @include clock
 --- @include counts
+--- @include index
 local now = now_ms()
 local late = refuse_if_late(now, ARGV[1])
 if late then
@@ -25,6 +26,7 @@ local user = stored[2] or ''
 if string.sub(stored[1], 1, 8) ~= 'rotated ' then
   redis.call('HSET', KEYS[1], 'meta', 'rotated ' .. stored[1])
   leave_live(KEYS[2], ARGV[2], 'rotated', user)
+  close_origin(KEYS[3], ARGV[2])
   redis.call('SET', KEYS[3], user .. '\n', 'PX', ARGV[4])
   local left = redis.call('PTTL', KEYS[1])
   if left > tonumber(ARGV[3]) then

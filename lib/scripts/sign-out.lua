@@ -14,7 +14,12 @@ if late then
 end
 -- Later than the mark before: also whoever authenticated after that, in the same millisecond, is signed out.
 local mark = math.max(now, 1 + tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or 0))
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - tonumber(ARGV[3])))
+-- Whoever keeps them longer has set a longer life, and removes them.
+if redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[3]) then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - tonumber(ARGV[3])))
+end
 redis.call('ZADD', KEYS[1], string.format('%.0f', mark), ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[3]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
 return mark

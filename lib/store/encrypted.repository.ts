@@ -2,6 +2,7 @@ import { storedId } from '../core/session-id.js';
 import type { SessionChange, StoredSession } from '../core/session-record.js';
 import { SEALED_EXTRA, SEALED_FACTOR, SessionCipher } from './field-cipher.js';
 import type { FieldKeyRing, FieldKeys } from './field-key-ring.js';
+import type { ImportOutcome, OriginMark, SessionImports } from './session-imports.js';
 import type {
   CommitOutcome,
   CreateOutcome,
@@ -44,6 +45,7 @@ export class EncryptedRepository implements SessionRepository {
   readonly directory: SessionDirectory;
   readonly endings: SessionEndings;
   readonly locks: SessionLockPlace;
+  readonly imports: SessionImports | undefined;
   readonly cache: SessionCache | undefined;
 
   constructor(place: SessionRepository, ring: FieldKeyRing, options: EncryptedRepositoryOptions) {
@@ -52,6 +54,7 @@ export class EncryptedRepository implements SessionRepository {
     this.directory = new EncryptedDirectory(place.directory, seals);
     this.endings = place.endings;
     this.locks = place.locks;
+    this.imports = place.imports && new EncryptedImports(place.imports, seals);
     this.cache = place.cache;
   }
 }
@@ -150,6 +153,25 @@ class EncryptedDirectory implements SessionDirectory {
 
   expire(): Promise<readonly string[]> {
     return this.place.expire();
+  }
+}
+
+class EncryptedImports implements SessionImports {
+  constructor(
+    private readonly place: SessionImports,
+    private readonly seals: SessionSeals,
+  ) {}
+
+  async take(sid: string, change: SessionChange, mark: OriginMark): Promise<ImportOutcome> {
+    return this.place.take(sid, await this.seals.seal(idOf(sid), change), mark);
+  }
+
+  mark(sid: string, mark: OriginMark): Promise<boolean> {
+    return this.place.mark(sid, mark);
+  }
+
+  marked(id: string): Promise<string | null> {
+    return this.place.marked(id);
   }
 }
 

@@ -2,6 +2,7 @@ import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { storedId } from '../core/session-id.js';
 import type { SessionChange, StoredSession } from '../core/session-record.js';
 import type { NearCache } from './near-cache.js';
+import type { SessionImports } from './session-imports.js';
 import type {
   CommitOutcome,
   CreateOutcome,
@@ -29,6 +30,7 @@ export class NearCacheRepository implements SessionRepository {
   readonly endings: SessionEndings;
   readonly directory: SessionDirectory;
   readonly locks: SessionLockPlace;
+  readonly imports: SessionImports | undefined;
 
   constructor(
     place: SessionRepository,
@@ -38,6 +40,8 @@ export class NearCacheRepository implements SessionRepository {
     this.endings = new NearCacheEndings(place.endings, cache);
     this.directory = place.directory;
     this.locks = place.locks;
+    // What is not here is not in the cache either.
+    this.imports = place.imports;
   }
 }
 

@@ -10,11 +10,21 @@ import { isReserved } from './redis-user-index.js';
 import type { RedisUserIndex } from './redis-user-index.js';
 import type { SessionEndings, SignOutScope } from './session-repository.js';
 
+/** Which sessions are meant; without a condition any. */
+type Conditions = Partial<Omit<EndSessionArgs, 'id' | 'tombstoneMs'>>;
+
 /** How long the mark of a sign-out is kept: longer than ending a million sessions page by page takes. */
 const MARK_LIFE_MS = 3_600_000;
 
-/** Which sessions are meant; without a condition any. */
-type Conditions = Partial<Omit<EndSessionArgs, 'id' | 'tombstoneMs'>>;
+/** Settings of endings in Redis. @internal */
+export interface RedisEndingsOptions {
+  /** How long an ended session's id stays unusable. @unit milliseconds */
+  readonly tombstoneMs: number;
+  /** How long the mark of a sign-out is kept. @defaultValue 3600000 @unit milliseconds */
+  readonly markLifeMs?: number | undefined;
+  /** Ends a session elsewhere, too, by its stored id; called again when it fails and the ending is repeated. */
+  readonly onEnded?: ((id: string) => Promise<void>) | undefined;
+}
 
 const ANY = { user: '', authenticatedBy: 0, createdBy: 0, except: '', reason: 'logout', bars: false };
 
@@ -24,14 +34,17 @@ const ANY = { user: '', authenticatedBy: 0, createdBy: 0, except: '', reason: 'l
  * @internal
  */
 export class RedisEndings implements SessionEndings {
+  private readonly markLifeMs: number;
+
   constructor(
     private readonly link: ScriptLink,
     private readonly layout: RedisKeyLayout,
     private readonly reader: RedisSessionReader,
     private readonly users: RedisUserIndex,
-    /** @unit milliseconds */
-    private readonly tombstoneMs: number,
-  ) {}
+    private readonly options: RedisEndingsOptions,
+  ) {
+    this.markLifeMs = options.markLifeMs ?? MARK_LIFE_MS;
+  }
 
   async destroyStored(id: string, userId?: string): Promise<'destroyed' | 'absent'> {
     const ended = await this.end(this.layout.stored(id), {
@@ -44,7 +57,7 @@ export class RedisEndings implements SessionEndings {
   async signOut(userId: string, { except }: SignOutScope = {}): Promise<readonly string[]> {
     const spared = except === undefined ? '' : await this.lineageOf(except);
     const { ended, mark } = this.layout.user(userId);
-    const markedMs = await signOut(this.link, { ended }, { mark, keepMs: MARK_LIFE_MS });
+    const markedMs = await signOut(this.link, { ended }, { mark, keepMs: this.markLifeMs });
     const conditions = { user: userId, authenticatedBy: markedMs, except: spared, reason: 'revoked' };
     return this.endPages(
       () => this.users.pages(userId),
@@ -56,7 +69,7 @@ export class RedisEndings implements SessionEndings {
     let count = 0;
     for (const bucket of this.layout.buckets) {
       const ended = this.layout.ended(bucket);
-      const createdBy = await signOut(this.link, { ended }, { mark: 'all', keepMs: MARK_LIFE_MS });
+      const createdBy = await signOut(this.link, { ended }, { mark: 'all', keepMs: this.markLifeMs });
       const ids = await this.endPages(
         () => indexPages(this.link, this.layout.live(bucket)),
         ({ id }) => this.end(this.layout.stored(id, bucket), { createdBy, reason: 'revoked' }),
@@ -85,7 +98,7 @@ export class RedisEndings implements SessionEndings {
     let meant = keys;
     for (let moves = 0; moves <= MAX_MOVES; moves++) {
       const { id, session, live, tombstone } = meant;
-      const args = { ...ANY, ...conditions, id, tombstoneMs: this.tombstoneMs };
+      const args = { ...ANY, ...conditions, id, tombstoneMs: this.options.tombstoneMs };
       const reply = await endSession(this.link, { session, live, tombstone, user }, args);
       if (reply.outcome === 'moved') {
         meant = this.layout.stored(reply.next);
@@ -93,6 +106,7 @@ export class RedisEndings implements SessionEndings {
       }
       if (reply.outcome !== 'done') return null;
       if (user === undefined) await this.users.remove(id, reply.user);
+      await this.options.onEnded?.(id);
       return id;
     }
     return null;

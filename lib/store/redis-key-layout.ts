@@ -18,6 +18,8 @@ export interface SessionKeys {
   readonly tombstone: string;
   readonly lock: string;
   readonly ended: string;
+  /** What is known of the session that another store has. */
+  readonly origin: string;
 }
 
 /** Key names of one user. @internal */
@@ -71,6 +73,7 @@ export class RedisKeyLayout {
       tombstone: `${tag}t:${id}`,
       lock: `${tag}l:${id}`,
       ended: `${tag}ended`,
+      origin: `${tag}o:${id}`,
     };
   }
 

@@ -1,4 +1,5 @@
 import type { SessionChange, StoredSession } from '../core/session-record.js';
+import type { SessionImports } from './session-imports.js';
 
 /** What is known of a session right after a change of it. @internal */
 export interface StoredState {
@@ -203,6 +204,8 @@ export interface SessionRepository {
   readonly directory: SessionDirectory;
   /** Asked by exclusive access. */
   readonly locks: SessionLockPlace;
+  /** Takes sessions over from another store; `undefined`: it cannot. */
+  readonly imports?: SessionImports | undefined;
   /** The cache that `load` may answer from; `undefined`: there is none. */
   readonly cache?: SessionCache | undefined;
 }

@@ -43,6 +43,7 @@ const PLANTED: Record<string, Record<string, string>> = {
   'websockets-imports-no-entry': { 'lib/websockets/bad.ts': `import '../health/ok.js';` },
   'graphql-imports-only-down': { 'lib/graphql/bad.ts': `import '../http/ok.js';` },
   'migration-imports-only-down': { 'lib/migration/bad.ts': `import '../testing/ok.js';` },
+  'origins-imports-only-down': { 'lib/origins/bad.ts': `import '../migration/ok.js';` },
   'doctor-imports-only-down': { 'lib/doctor/bad.ts': `import '../stats/ok.js';` },
   'redis-survey-imports-only-down': { 'lib/redis/survey/bad.ts': `import '../link/ok.js';` },
   'command-imports-no-entry': { 'lib/command/bad.ts': `import '../health/ok.js';` },
@@ -81,7 +82,7 @@ const PLANTED: Record<string, Record<string, string>> = {
 const CLEAN: Record<string, string> = {
   ...Object.fromEntries(
     [
-      'core errors options scripts store stats doctor http health metrics monitor websockets graphql migration command testing',
+      'core errors options scripts store stats doctor origins http health metrics monitor websockets graphql migration command testing',
       'redis/decisions redis/connection redis/primary redis/replication redis/sentinel redis/survey redis/link',
     ]
       .join(' ')

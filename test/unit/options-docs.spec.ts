@@ -15,6 +15,7 @@ import {
 import {
   cookieSchema,
   encryptionSchema,
+  migrationSchema,
   nearCacheSchema,
   registrationSchema,
   storeSchema,
@@ -53,6 +54,7 @@ const tables: [string, z.ZodObject, object][] = [
   ['cookie', cookieSchema, SESSION_DEFAULTS.cookie],
   ['userLimit', userLimitSchema, SESSION_DEFAULTS],
   ['nearCache', nearCacheSchema, SESSION_DEFAULTS.nearCache],
+  ['migration', migrationSchema, SESSION_DEFAULTS.migrateFrom],
   ['encryption', encryptionSchema, SESSION_DEFAULTS.encryption],
   ['sentinel', sentinelSchema, SESSION_DEFAULTS.redis],
   ['standalone', standaloneSchema, SESSION_DEFAULTS.redis],

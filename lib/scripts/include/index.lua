@@ -41,9 +41,29 @@ local function set_deadline(session_key, live_key, id, deadline, user)
   enter_live(live_key, id, deadline, user)
 end
 
+--- A session that came from another store has a key that says so: the id that it has there, sealed, while it is kept up to date
+--- there. `-` before it, or alone: it may not be taken from there again. A day: longer than requests that began before can write there.
+local CLOSED_LIFE_MS = 86400000
+
+local function is_origin_closed(origin_key)
+  local text = redis.pcall('GET', origin_key)
+  return type(text) == 'string' and string.sub(text, 1, 1) == '-'
+end
+
+--- Sees to it that a session that has ended is not taken from its former store again. The key is named after the tombstone's.
+local function close_origin(tombstone_key, id)
+  local origin_key = string.sub(tombstone_key, 1, -#id - 3) .. 'o:' .. id
+  local text = redis.pcall('GET', origin_key)
+  if type(text) == 'string' and string.sub(text, 1, 1) ~= '-' then
+    local life = math.max(CLOSED_LIFE_MS, redis.call('PTTL', origin_key))
+    redis.call('SET', origin_key, '-' .. text, 'PX', string.format('%.0f', life))
+  end
+end
+
 --- Ends a session, for one of the reasons that are counted; the tombstone keeps what a replayed command has to know.
 local function end_session(session_key, live_key, tombstone_key, id, tokens, user, tombstone_ms, reason)
   redis.call('DEL', session_key)
   leave_live(live_key, id, reason, user)
+  close_origin(tombstone_key, id)
   redis.call('SET', tombstone_key, user .. '\n' .. tokens, 'PX', tombstone_ms)
 end

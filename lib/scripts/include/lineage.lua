@@ -43,3 +43,8 @@ local function read_authentication(text, meta, now)
   end
   return string.format('%.0f %s', at - meta.created, who)
 end
+
+--- Whether a user, or everybody, was signed out everywhere lately.
+local function is_marked(ended_key, mark)
+  return redis.call('ZSCORE', ended_key, 'all') ~= false or mark ~= nil and redis.call('ZSCORE', ended_key, mark) ~= false
+end
