@@ -43,12 +43,11 @@ export class ConnectRedisSessions implements SessionOrigin {
   async read(sid: string): Promise<OriginSession | null> {
     const key = this.prefix + sid;
     const [text, left] = await Promise.all([this.send('GET', key), this.send('PTTL', key)]);
-    if (text === null || text === undefined) return null;
-    const revision = String(text);
+    if (typeof text !== 'string') return null;
     const life = Number(left);
     // It has expired between the two: -2.
     if (life === -2) return null;
-    return { data: objectIn(revision), remainingMs: life < 0 ? null : life, revision };
+    return { data: objectIn(text), remainingMs: life < 0 ? null : life, revision: text };
   }
 
   async write(

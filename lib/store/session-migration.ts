@@ -192,7 +192,7 @@ export class SessionMigration {
   }
 
   private userOf(data: Readonly<Record<string, unknown>>): string | null {
-    return userIdText(this.options.userId?.(data as Partial<SessionData>));
+    return userIdText(this.options.userId?.(data));
   }
 
   private async ask<T>(work: (origin: SessionOrigin) => Promise<T>): Promise<T> {

@@ -64,12 +64,13 @@ export function createRedisRepository(link: SessionLink, options: SessionReposit
   const { application, absoluteTimeoutMs, userLimit, hashUserIds, nearCache, redis, encryption, onEvent } = options;
   const tombstoneMs = Math.max(MIN_TOMBSTONE_MS, 2 * redis.operationTimeoutMs);
   const layout = keyLayoutOf(application, redis, hashUserIds);
-  let migration: SessionMigration | undefined;
+  // Both need the other.
+  const late: { migration?: SessionMigration | undefined } = {};
   const plain = new RedisSessionRepository(link, layout, {
     ...{ absoluteTimeoutMs, tombstoneMs, userLimit },
     ...(options.migration && {
       markLifeMs: closedLifeOf(options.migration),
-      onEnded: async (id: string) => (migration?.mirrors ? migration.forget(id) : undefined),
+      onEnded: async (id: string) => (late.migration?.mirrors ? late.migration.forget(id) : undefined),
     }),
     onUndecodable: (id, field) => {
       onEvent?.({ type: 'undecodable', id, field });
@@ -81,7 +82,9 @@ export function createRedisRepository(link: SessionLink, options: SessionReposit
   const repository = nearCache
     ? new NearCacheRepository(sealed, new NearCache(link, layout.sessionPrefix(0), nearCache))
     : sealed;
-  migration = options.migration && createMigration(repository, options.migration, redis.operationTimeoutMs, onEvent);
+  const migration =
+    options.migration && createMigration(repository, options.migration, redis.operationTimeoutMs, onEvent);
+  late.migration = migration;
   return migration ? new MigratingRepository(repository, migration) : repository;
 }
 

@@ -1,11 +1,12 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import session from 'express-session';
 import type { Session, SessionOptions, Store } from 'express-session';
 import { onTestFinished } from 'vitest';
 import type { SessionMiddlewareOptions } from '../../lib/index.js';
 import { createSessionMiddleware } from '../../lib/index.js';
+import { promised } from '../../lib/store/callback.js';
 import { HttpClient } from './http-client.js';
 import { SECRET } from './http-app.js';
 
@@ -108,7 +109,7 @@ export class Visitor {
   }
 }
 
-async function listen(middleware: Middleware, close: () => Promise<void> = async () => {}): Promise<MovingSite> {
+async function listen(middleware: Middleware, close?: () => Promise<void>): Promise<MovingSite> {
   const server = createServer((request, response) => {
     middleware(request as never, response as never, (error) => {
       if (error) {
@@ -132,7 +133,7 @@ async function listen(middleware: Middleware, close: () => Promise<void> = async
     close: () =>
       (closing ??= (async () => {
         await new Promise((resolve) => server.close(resolve));
-        await close();
+        await close?.();
       })()),
   };
   onTestFinished(async () => {
@@ -146,26 +147,15 @@ async function answer(request: SiteRequest): Promise<Shown> {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://site');
   const name = searchParams.get('name') ?? '';
   if (pathname === '/set') request.session[name] = JSON.parse(searchParams.get('value') ?? 'null');
-  if (pathname === '/drop') delete request.session[name];
+  if (pathname === '/drop') Reflect.deleteProperty(request.session, name);
   if (pathname === '/login') {
-    await new Promise<void>((resolve, reject) => {
-      request.session.regenerate((error: unknown) => {
-        if (error) reject(error instanceof Error ? error : new Error(String(error)));
-        else resolve();
-      });
-    });
+    await promised<void>((done) => request.session.regenerate(done));
     request.session['user'] = searchParams.get('user');
   }
   if (pathname === '/logout') {
-    await new Promise<void>((resolve, reject) => {
-      request.session.destroy((error: unknown) => {
-        if (error) reject(error instanceof Error ? error : new Error(String(error)));
-        else resolve();
-      });
-    });
+    await promised<void>((done) => request.session.destroy(done));
     return { sid: '', data: {}, maxAge: null };
   }
-  const { cookie, ...data } = request.session as SiteRequest['session'] & { haSession?: unknown };
-  delete data['haSession'];
+  const { cookie, haSession: _base, ...data } = request.session;
   return { sid: request.sessionID, data, maxAge: cookie.originalMaxAge };
 }
