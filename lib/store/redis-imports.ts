@@ -4,7 +4,7 @@ import { findSignOut, importSession, markOrigin, readOrigin } from '../scripts/s
 import type { ScriptLink } from '../scripts/script-arguments.js';
 import { authenticationText, isSmall, PLAIN_SIGN_IN } from './redis-change-args.js';
 import type { RedisKeyLayout } from './redis-key-layout.js';
-import { cookieCode } from './redis-session.record.js';
+import { cookieCode } from './redis-session.reader.js';
 import type { RedisUserIndex } from './redis-user-index.js';
 import type { ImportOutcome, OriginMark, SessionImports } from './session-imports.js';
 
