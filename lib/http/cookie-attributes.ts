@@ -60,8 +60,9 @@ export class SessionCookie extends ExpressCookie {
 
   /** Attributes that the application gave to this session alone; `undefined`: none. */
   get own(): readonly string[] | undefined {
-    const changed = ATTRIBUTES.filter((name) => this[name] !== this.#form[name] && !this.#own.includes(name));
-    return changed.length + this.#own.length > 0 ? [...this.#own, ...changed] : undefined;
+    let own = this.#own;
+    for (const name of ATTRIBUTES) if (this[name] !== this.#form[name] && !own.includes(name)) own = [...own, name];
+    return own.length > 0 ? own : undefined;
   }
 
   /** Whether the application has given it another life or other attributes in this request. */
@@ -137,8 +138,7 @@ export class SessionCookie extends ExpressCookie {
 export function restoredForm(options: SessionCookieOptions, form: CookieOptions, stored: StoredCookie): CookieOptions {
   const known = form as Readonly<Record<string, unknown>>;
   // Nearly always: nothing is made for it then.
-  if (stored['own'] === undefined && ATTRIBUTES.every((name) => (stored[name] ?? undefined) === known[name]))
-    return form;
+  if (stored['own'] === undefined && isSameForm(stored, known)) return form;
   const own = ownNames(stored);
   const restored: Record<string, unknown> = {};
   for (const name of ATTRIBUTES) {
@@ -148,6 +148,11 @@ export function restoredForm(options: SessionCookieOptions, form: CookieOptions,
       isKept && !(name === 'secure' && form.secure === true && !own.includes(name)) ? before : known[name];
   }
   return restored;
+}
+
+function isSameForm(stored: StoredCookie, known: Readonly<Record<string, unknown>>): boolean {
+  for (const name of ATTRIBUTES) if ((stored[name] ?? undefined) !== known[name]) return false;
+  return true;
 }
 
 /** Whether it is a cookie of ours: an application may put another one in its place. @internal */

@@ -78,7 +78,7 @@ class ResponseGuard implements HeldResponse {
   state: State = 'untouched';
   hasHead = false;
   hasEnd = false;
-  /** Those who want to know when a held response can be written to again. */
+  covered: HeldResponse['covered'] = undefined;
   drainListeners: ((...args: unknown[]) => void)[] = [];
   private calls: Call[] = [];
   private work: Promise<void> | undefined;
@@ -151,7 +151,7 @@ class ResponseGuard implements HeldResponse {
     this.hasHead = response.headersSent;
     this.heldStatus = [response.statusCode, hasStatusMessage(response) ? response.statusMessage : ''];
     this.state = 'held';
-    if (!this.isCovered) coverHeldResponse(response);
+    if (!this.isCovered) this.covered = coverHeldResponse(response);
     this.isCovered = true;
     this.listenForClose();
     this.follow(work);

@@ -8,6 +8,9 @@ type Listener = (...args: unknown[]) => void;
 /** Where a response keeps its guard. @internal */
 export const GUARD = Symbol('nestjs-ha-session:guard');
 
+/** What a response had of its own where a cover lies over it. @internal */
+export type CoveredProperties = Readonly<Record<string, PropertyDescriptor | undefined>>;
+
 /** What a guard knows of a response that is held. @internal */
 export interface HeldResponse {
   /** Whether its calls wait. */
@@ -18,6 +21,8 @@ export interface HeldResponse {
   readonly hasEnd: boolean;
   /** Those who want to know when the response can be written to again. */
   readonly drainListeners: Listener[];
+  /** What {@link coverHeldResponse} has found beneath its covers; `undefined`: nothing. */
+  readonly covered: CoveredProperties | undefined;
   /** Takes a call that makes the response leave. */
   take(name: 'writeHead' | 'write' | 'end' | 'flushHeaders', args: Arguments): unknown;
   /** The client has gone, or all has been sent. */
@@ -32,70 +37,78 @@ export interface GuardedResponse extends ServerResponse {
 /** Methods of a response that a held one refuses, as one does whose head has been sent. */
 const REFUSED = { setHeader: 'set', setHeaders: 'set', appendHeader: 'append', removeHeader: 'remove' } as const;
 
-/** Lays over a response what a held one answers instead of itself. Otherwise the response answers as before. @internal */
-export function coverHeldResponse(response: ServerResponse): void {
-  for (const [name, coverOf] of COVERS) {
-    const own = Object.getOwnPropertyDescriptor(response, name);
-    const below = (): PropertyDescriptor => own ?? inherited(response, name);
-    Object.defineProperty(response, name, coverOf(below));
-  }
+/**
+ * Lays over a response what a held one answers instead of itself. Otherwise the response answers as before. The covers are the same
+ * for all responses, so that Node's own code meets responses of one shape.
+ *
+ * @returns what the response had of its own beneath them; `undefined`: nothing
+ * @internal
+ */
+export function coverHeldResponse(response: ServerResponse): CoveredProperties | undefined {
+  let covered: Record<string, PropertyDescriptor | undefined> | undefined;
+  for (const name of COVERED_NAMES)
+    if (Object.hasOwn(response, name)) (covered ??= {})[name] = Object.getOwnPropertyDescriptor(response, name);
+  Object.defineProperties(response, COVERS);
+  return covered;
 }
 
-type Below = () => PropertyDescriptor;
-
-const COVERS: readonly (readonly [name: string, coverOf: (below: Below) => PropertyDescriptor])[] = [
-  ['headersSent', (below) => accessor(below, () => true)],
-  ['writableEnded', (below) => accessor(below, ({ hasEnd }) => hasEnd)],
-  ...Object.entries(REFUSED).map(([name, action]) => {
-    const refuse = (): never => {
-      throw headersSentError(action);
-    };
-    return [name, (below: Below) => method(below, refuse)] as const;
-  }),
+const COVERS: PropertyDescriptorMap = {
+  headersSent: accessor('headersSent', () => true),
+  writableEnded: accessor('writableEnded', ({ hasEnd }) => hasEnd),
+  ...Object.fromEntries(
+    Object.entries(REFUSED).map(([name, action]) => [
+      name,
+      method(name, () => {
+        throw headersSentError(action);
+      }),
+    ]),
+  ),
   // Whoever replaced `write` above us (compression) asks for the head before each part that it writes.
-  [
-    '_implicitHeader',
-    (below) => method(below, (response) => response[GUARD].hasHead || response.writeHead(response.statusCode)),
-  ],
+  _implicitHeader: method('_implicitHeader', (response) => {
+    return response[GUARD].hasHead || response.writeHead(response.statusCode);
+  }),
   // Kept back, not only registered: who replaced `on` beneath us (compression again) moves the listeners that it knows to a stream
   // of its own, which knows nothing of our `false`.
-  [
-    'on',
-    (below) =>
-      method(below, (response, args) => {
-        const [type, listener] = args;
-        if (type !== 'drain') return (below().value as Method).apply(response, args as unknown[]);
-        response[GUARD].drainListeners.push(listener as Listener);
-        return response;
-      }),
-  ],
-];
+  on: method('on', (response, args) => {
+    const [type, listener] = args;
+    if (type !== 'drain') return (below(response, 'on').value as Method).apply(response, args as unknown[]);
+    response[GUARD].drainListeners.push(listener as Listener);
+    return response;
+  }),
+};
 
-function accessor(below: Below, whenHeld: (guard: HeldResponse) => boolean): PropertyDescriptor {
+const COVERED_NAMES: readonly string[] = Object.keys(COVERS);
+
+function accessor(name: string, whenHeld: (guard: HeldResponse) => boolean): PropertyDescriptor {
   return {
     configurable: true,
     get(this: GuardedResponse): unknown {
       const guard = this[GUARD];
       if (guard.isHeld) return whenHeld(guard);
-      const property = below();
+      const property = below(this, name);
       return property.get ? (property.get.call(this) as unknown) : (property.value as unknown);
     },
   };
 }
 
-function method(below: Below, whenHeld: (response: GuardedResponse, args: Arguments) => unknown): PropertyDescriptor {
+function method(name: string, whenHeld: (response: GuardedResponse, args: Arguments) => unknown): PropertyDescriptor {
   return {
     configurable: true,
     writable: true,
     value(this: GuardedResponse, ...args: unknown[]): unknown {
       if (this[GUARD].isHeld) return whenHeld(this, args);
-      return (below().value as Method).apply(this, args);
+      return (below(this, name).value as Method).apply(this, args);
     },
   };
 }
 
-/** What a response has by its class; looked up anew, since a mounted Express application exchanges the prototype. */
-function inherited(response: ServerResponse, name: string): PropertyDescriptor {
+/**
+ * What lies beneath a cover: the response's own, or what it has by its class. That is looked up anew, since a mounted Express
+ * application exchanges the prototype.
+ */
+function below(response: GuardedResponse, name: string): PropertyDescriptor {
+  const own = response[GUARD].covered?.[name];
+  if (own) return own;
   for (let at: unknown = Object.getPrototypeOf(response); at !== null; at = Object.getPrototypeOf(at)) {
     const found = Object.getOwnPropertyDescriptor(at, name);
     if (found) return found;

@@ -1,25 +1,45 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { sidInBucket, storedBucket, storedId, userBucket } from '../core/session-id.js';
-import type { StoredId } from '../core/session-id.js';
 
 /** Every installation that uses this Redis, by name. @internal */
 export const INSTALLATIONS_KEY = '{nestjs-ha-session}:installations';
 
-/** How many ids are remembered with their stored form: one takes some 200 bytes. */
+/** How many ids are remembered with their keys: one takes some 200 bytes. */
 const REMEMBERED_IDS = 10_000;
 
-/** Key names of one session. @internal */
-export interface SessionKeys {
-  /** Member of the indexes. */
-  readonly id: string;
-  readonly session: string;
-  readonly live: string;
-  readonly tombstone: string;
-  readonly lock: string;
-  readonly ended: string;
+/** Key names of one session, each made when it is asked for. @internal */
+export class SessionKeys {
+  constructor(
+    /** Member of the indexes. */
+    readonly id: string,
+    private readonly tag: string,
+  ) {}
+
+  get session(): string {
+    return `${this.tag}s:${this.id}`;
+  }
+
+  get live(): string {
+    return `${this.tag}live`;
+  }
+
+  get tombstone(): string {
+    return `${this.tag}t:${this.id}`;
+  }
+
+  get lock(): string {
+    return `${this.tag}l:${this.id}`;
+  }
+
+  get ended(): string {
+    return `${this.tag}ended`;
+  }
+
   /** What is known of the session that another store has. */
-  readonly origin: string;
+  get origin(): string {
+    return `${this.tag}o:${this.id}`;
+  }
 }
 
 /** Key names of one user. @internal */
@@ -37,7 +57,7 @@ export interface UserKeys {
  */
 export class RedisKeyLayout {
   /** A session is asked for again and again: its id is hashed once. */
-  private readonly known = new LRUCache<string, StoredId>({ max: REMEMBERED_IDS });
+  private readonly known = new LRUCache<string, SessionKeys>({ max: REMEMBERED_IDS });
 
   constructor(
     private readonly application: string,
@@ -59,22 +79,17 @@ export class RedisKeyLayout {
 
   /** Keys of the session that a cookie calls `sid`. */
   session(sid: string): SessionKeys {
-    const { id, bucket } = this.storedId(sid);
-    return this.stored(id, bucket);
+    let keys = this.known.get(sid);
+    if (!keys) {
+      const { id, bucket } = storedId(sid, this.bucketCount);
+      this.known.set(sid, (keys = this.stored(id, bucket)));
+    }
+    return keys;
   }
 
   /** Keys of a session by its stored id. */
   stored(id: string, bucket: number = storedBucket(id, this.bucketCount)): SessionKeys {
-    const tag = this.tag(bucket);
-    return {
-      id,
-      session: `${tag}s:${id}`,
-      live: `${tag}live`,
-      tombstone: `${tag}t:${id}`,
-      lock: `${tag}l:${id}`,
-      ended: `${tag}ended`,
-      origin: `${tag}o:${id}`,
-    };
+    return new SessionKeys(id, this.tag(bucket));
   }
 
   /** What the keys of all sessions of one bucket begin with; the rest is the stored id. */
@@ -102,7 +117,7 @@ export class RedisKeyLayout {
 
   /** A fresh id for a session that is to live in the same slot as that of `sid`. */
   successorSid(sid: string, fresh: string): string {
-    return sidInBucket(fresh, this.storedId(sid).bucket, this.bucketCount);
+    return sidInBucket(fresh, storedBucket(this.session(sid).id, this.bucketCount), this.bucketCount);
   }
 
   /** The key on which it is tried whether sessions can be stored. */
@@ -128,12 +143,6 @@ export class RedisKeyLayout {
   /** Samples of the counts, in the slot of the lease whose holder writes them. */
   samples(resolution: 'minutes' | 'hours'): string {
     return `${this.tag(0)}${resolution}`;
-  }
-
-  private storedId(sid: string): StoredId {
-    let known = this.known.get(sid);
-    if (!known) this.known.set(sid, (known = storedId(sid, this.bucketCount)));
-    return known;
   }
 
   private tag(bucket: number): string {

@@ -251,7 +251,8 @@ function sameCookie(loaded: CookieData, cookie: Record<string, unknown>, text: s
 }
 
 function sameAttributes(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
-  return ATTRIBUTES.every((name) => (a[name] ?? null) === (b[name] ?? null));
+  for (const name of ATTRIBUTES) if ((a[name] ?? null) !== (b[name] ?? null)) return false;
+  return true;
 }
 
 function sameTexts(stored: string | null, current: string | null): boolean {

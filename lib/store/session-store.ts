@@ -37,9 +37,9 @@ export class SessionStore extends session.Store {
 
   /** The way of our own middleware to the sessions: past this class, unless the application has replaced a method of it. @internal */
   forRequests(): RequestStore {
-    return REPLACEABLE.some((name) => Reflect.get(this, name) !== SessionStore.prototype[name])
-      ? this.byContract
-      : this.requests;
+    for (const name of REPLACEABLE)
+      if (Reflect.get(this, name) !== SessionStore.prototype[name]) return this.byContract;
+    return this.requests;
   }
 
   /** Hands out the session's data, or `undefined` when it is unknown, expired, ended or cannot be read. */

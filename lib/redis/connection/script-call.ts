@@ -44,20 +44,24 @@ export class CommandRunner {
   }
 
   #runLoaded(script: Script, keys: readonly string[], args: Arguments, send: CommandSender): Promise<unknown> {
-    return send(scriptCommand('evalsha', script.sha1, script.sha1, keys, args)).catch(async (error: unknown) => {
+    return send(scriptCommand('evalsha', script.sha1, script.sha1, keys, args)).catch((error: unknown) => {
       if (!isUnknownScript(error)) throw error;
-      this.#deferredCount++;
-      const loadedMeanwhile = this.#loading.get(script.sha1);
-      if (loadedMeanwhile === undefined) return this.#load(script, keys, args, send);
-      await loadedMeanwhile;
-      try {
-        return await send(scriptCommand('evalsha', script.sha1, script.sha1, keys, args));
-      } catch (again) {
-        // Another node of a Cluster has loaded it, not the one that has to run it.
-        if (!isUnknownScript(again)) throw again;
-        return this.#load(script, keys, args, send);
-      }
+      return this.#runUnknown(script, keys, args, send);
     });
+  }
+
+  async #runUnknown(script: Script, keys: readonly string[], args: Arguments, send: CommandSender): Promise<unknown> {
+    this.#deferredCount++;
+    const loadedMeanwhile = this.#loading.get(script.sha1);
+    if (loadedMeanwhile === undefined) return this.#load(script, keys, args, send);
+    await loadedMeanwhile;
+    try {
+      return await send(scriptCommand('evalsha', script.sha1, script.sha1, keys, args));
+    } catch (again) {
+      // Another node of a Cluster has loaded it, not the one that has to run it.
+      if (!isUnknownScript(again)) throw again;
+      return this.#load(script, keys, args, send);
+    }
   }
 
   #load(script: Script, keys: readonly string[], args: Arguments, send: CommandSender): Promise<unknown> {
@@ -73,9 +77,12 @@ function isUnknownScript(error: unknown): boolean {
 }
 
 /** One sign for all: there are dozens, and ioredis looks at each. */
-function signs(...lists: readonly (readonly unknown[])[]): readonly string[] {
-  return lists.some((list) => list.length > 0) ? ['?'] : [];
+function signs(keys: readonly unknown[], args: readonly unknown[]): readonly string[] {
+  return keys.length + args.length > 0 ? SIGN : NO_SIGN;
 }
+
+const SIGN: readonly string[] = ['?'];
+const NO_SIGN: readonly string[] = [];
 
 function scriptCommand(
   name: 'eval' | 'evalsha',
