@@ -1155,57 +1155,6 @@ export function replaceSession(link: ScriptLink, keys: ReplaceSessionKeys, args:
   });
 }
 
-/** The script `rotate-session`, which {@link rotateSession} runs. @internal */
-export const ROTATE_SESSION: Script = Object.freeze({
-  name: 'rotate-session',
-  isWrite: true,
-  sha1: '4cc349e118fa709481c4239fdd1ddc9ca9fa1ff3',
-  text: "local function now_ms()\n  local time = redis.call('TIME')\n  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)\nend\nlocal function refuse_if_late(now, not_after)\n  if now > tonumber(not_after) then\n    return redis.error_reply(string.format('LATE %.0f', now))\n  end\n  return nil\nend\nlocal AUTHENTICATED = 0.5\nlocal EVENTS_KEPT = 10000\nlocal MAX_EXPIRED = 5000\nlocal function beside(live_key, name)\n  return string.sub(live_key, 1, -#'live' - 1) .. name\nend\nlocal function count(live_key, name, by)\n  redis.call('HINCRBY', beside(live_key, 'counts'), name, by)\nend\nlocal function report(live_key, ...)\n  redis.call('XADD', beside(live_key, 'events'), 'MAXLEN', '~', EVENTS_KEPT, '*', ...)\nend\nlocal function is_authenticated(score)\n  return tonumber(score) % 1 == AUTHENTICATED\nend\nlocal function enter_live(live_key, id, deadline, user)\n  local known = redis.call('ZSCORE', live_key, id)\n  local is_owned, was_owned = user ~= '', known and is_authenticated(known)\n  redis.call('ZADD', live_key, string.format('%.1f', is_owned and deadline - AUTHENTICATED or deadline), id)\n  if is_owned and not was_owned then\n    count(live_key, 'authenticated', 1)\n  elseif was_owned and not is_owned then\n    count(live_key, 'authenticated', -1)\n  end\n  if not known then\n    count(live_key, 'created', 1)\n    report(live_key, 'type', 'created', 'id', id, 'user', user)\n  end\nend\nlocal function leave_live(live_key, id, reason, user)\n  local known = redis.call('ZSCORE', live_key, id)\n  if not known then\n    return\n  end\n  redis.call('ZREM', live_key, id)\n  if is_authenticated(known) then\n    count(live_key, 'authenticated', -1)\n  end\n  count(live_key, reason, 1)\n  report(live_key, 'type', reason, 'id', id, 'user', user)\nend\nlocal function report_user(live_key, id, user, former, version)\n  report(live_key, 'type', 'userChanged', 'id', id, 'user', user, 'former', former, 'version', version)\nend\nlocal function count_expired_authenticated(live_key, now)\n  local last = string.format('%.0f', now)\n  local expired = redis.call('ZRANGEBYSCORE', live_key, '-inf', last, 'WITHSCORES', 'LIMIT', 0, MAX_EXPIRED)\n  local total = 0\n  for i = 2, #expired, 2 do\n    if is_authenticated(expired[i]) then\n      total = total + 1\n    end\n  end\n  return total\nend\nlocal TRIM_COUNT = 16\nlocal function trim_live(live_key, now, count)\n  local expired = redis.call('ZRANGEBYSCORE', live_key, '-inf', string.format('%.0f', now), 'LIMIT', 0, count)\n  for _, id in ipairs(expired) do\n    leave_live(live_key, id, 'expired', '')\n  end\n  return expired\nend\nlocal RESERVED = 0.5\nlocal function index_user(user_key, id, deadline, now)\n  local known = tonumber(redis.call('ZSCORE', user_key, id) or 0)\n  redis.call('ZADD', user_key, string.format('%.1f', known < deadline and deadline or known + 1), id)\n  redis.call('ZREMRANGEBYSCORE', user_key, '-inf', string.format('%.0f', now))\n  local last = redis.call('ZRANGE', user_key, -1, -1, 'WITHSCORES')\n  if last[2] then\n    redis.call('PEXPIREAT', user_key, string.format('%.0f', math.ceil(tonumber(last[2]))))\n  end\nend\nlocal function refuse_wrong_type(key, kind)\n  local found = redis.call('TYPE', key).ok\n  if found ~= 'none' and found ~= kind then\n    return redis.error_reply('WRONGTYPE a key of the sessions holds a ' .. found .. ' instead of a ' .. kind)\n  end\n  return nil\nend\nlocal function set_deadline(session_key, live_key, id, deadline, user)\n  redis.call('PEXPIREAT', session_key, string.format('%.0f', deadline))\n  enter_live(live_key, id, deadline, user)\nend\nlocal CLOSED_LIFE_MS = 86400000\nlocal function is_origin_closed(origin_key)\n  local text = redis.pcall('GET', origin_key)\n  return type(text) == 'string' and string.sub(text, 1, 1) == '-'\nend\nlocal function close_origin(tombstone_key, id)\n  local origin_key = string.sub(tombstone_key, 1, -#id - 3) .. 'o:' .. id\n  local text = redis.pcall('GET', origin_key)\n  if type(text) == 'string' and string.sub(text, 1, 1) ~= '-' then\n    local life = math.max(CLOSED_LIFE_MS, redis.call('PTTL', origin_key))\n    redis.call('SET', origin_key, '-' .. text, 'PX', string.format('%.0f', life))\n  end\nend\nlocal function end_session(session_key, live_key, tombstone_key, id, tokens, user, tombstone_ms, reason)\n  redis.call('DEL', session_key)\n  leave_live(live_key, id, reason, user)\n  close_origin(tombstone_key, id)\n  redis.call('SET', tombstone_key, user .. '\\n' .. tokens, 'PX', tombstone_ms)\nend\nlocal now = now_ms()\nlocal late = refuse_if_late(now, ARGV[1])\nif late then\n  return late\nend\nlocal stored = redis.pcall('HMGET', KEYS[1], 'meta', 'user')\nif stored.err or not stored[1] then\n  return { 0, now, 'gone' }\nend\nlocal user = stored[2] or ''\nif string.sub(stored[1], 1, 8) ~= 'rotated ' then\n  redis.call('HSET', KEYS[1], 'meta', 'rotated ' .. stored[1])\n  leave_live(KEYS[2], ARGV[2], 'rotated', user)\n  close_origin(KEYS[3], ARGV[2])\n  redis.call('SET', KEYS[3], user .. '\\n', 'PX', ARGV[4])\n  local left = redis.call('PTTL', KEYS[1])\n  if left > tonumber(ARGV[3]) then\n    redis.call('PEXPIRE', KEYS[1], ARGV[3])\n  end\nend\nreturn { 1, now, user }",
-});
-
-/** Keys of {@link rotateSession}. @internal */
-export interface RotateSessionKeys {
-  /** {app:b}:s:<id> */
-  readonly session: string;
-  /** {app:b}:live */
-  readonly live: string;
-  /** {app:b}:t:<id> */
-  readonly tombstone: string;
-}
-
-/** Arguments of {@link rotateSession}. @internal */
-export interface RotateSessionArgs {
-  /** member of the indexes */
-  readonly id: string;
-  /** 1 … */
-  readonly graceMs: number;
-  /** how long the id stays unusable */
-  readonly tombstoneMs: number;
-}
-
-/** Reply of {@link rotateSession}. @internal */
-export type RotateSessionReply =
-  /** rotated, now or by the same command before; user is empty when it was nobody's */
-  | { readonly outcome: 'done'; readonly nowMs: number; readonly user: string }
-  /** there was none */
-  | { readonly outcome: 'gone'; readonly nowMs: number };
-
-/** Gives up an id for another one. For the grace requests under way with the old id still find the session as it @internal */
-export function rotateSession(link: ScriptLink, keys: RotateSessionKeys, args: RotateSessionArgs): Promise<RotateSessionReply> {
-  const run = ROTATE_SESSION;
-  return link.execute({ run, keys: [keys.session, keys.live, keys.tombstone], args: [args.id, String(args.graceMs), String(args.tombstoneMs)] }).then((reply) => {
-    const read = new ScriptReply(run, reply);
-    const { nowMs } = read;
-    if (read.isDone) return { outcome: 'done', nowMs, user: read.text(2) };
-    switch (read.reason) {
-      case 'gone':
-        return { outcome: 'gone', nowMs };
-      default:
-        throw read.unexpected();
-    }
-  });
-}
-
 /** The script `sample-ids`, which {@link sampleIds} runs. @internal */
 export const SAMPLE_IDS: Script = Object.freeze({
   name: 'sample-ids',

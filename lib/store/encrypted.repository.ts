@@ -112,10 +112,6 @@ class EncryptedRecords implements SessionRecords {
     return { outcome: 'changed' };
   }
 
-  rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
-    return this.place.rotate(sid, graceMs);
-  }
-
   /**
    * The stored texts of fields that say what is expected and were sealed with a former key, or not at all; `null` when one of them
    * says something else: then somebody has changed it.

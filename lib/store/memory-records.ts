@@ -128,14 +128,6 @@ export class MemoryRecords implements SessionRecords {
     return Promise.resolve({ outcome: 'moved', ...state, userId });
   }
 
-  rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
-    const id = idOf(sid);
-    const session = this.sessions.live(id);
-    if (!session) return Promise.resolve('gone');
-    this.sessions.moveOn(id, session, null, graceMs);
-    return Promise.resolve('rotated');
-  }
-
   private write(
     id: string,
     session: MemorySession,

@@ -126,7 +126,7 @@ export class MemorySessions {
   }
 
   /** Gives up a session for its successor: it can be read until its grace is over. */
-  moveOn(id: string, session: MemorySession, nextId: string | null, graceMs: number): void {
+  moveOn(id: string, session: MemorySession, nextId: string, graceMs: number): void {
     this.leaveIndex(id, session);
     session.isRotated = true;
     session.nextId = nextId;

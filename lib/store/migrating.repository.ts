@@ -102,12 +102,6 @@ class MigratingRecords implements SessionRecords {
     return result;
   }
 
-  async rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
-    const outcome = await this.place.rotate(sid, graceMs);
-    if (outcome === 'rotated') await this.endThere(sid);
-    return outcome;
-  }
-
   private async mirror(sid: string, isTouched = false): Promise<void> {
     if (this.migration.mirrors) await this.migration.settle(sid, isTouched);
   }

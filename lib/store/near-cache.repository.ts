@@ -99,10 +99,6 @@ class NearCacheRecords implements SessionRecords {
   move(sid: string, move: SessionMove): Promise<MoveOutcome> {
     return changing(this.cache, storedId(sid, 1).id, () => this.place.move(sid, move));
   }
-
-  rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
-    return changing(this.cache, storedId(sid, 1).id, () => this.place.rotate(sid, graceMs));
-  }
 }
 
 class NearCacheEndings implements SessionEndings {

@@ -194,15 +194,6 @@ export class RedisRecords implements SessionRecords {
     return { outcome: 'gone' };
   }
 
-  async rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'> {
-    const { session, live, tombstone, id } = this.layout.session(sid);
-    const { tombstoneMs } = this.options;
-    const reply = await scripts.rotateSession(this.link, { session, live, tombstone }, { id, graceMs, tombstoneMs });
-    if (reply.outcome === 'gone') return 'gone';
-    await this.users.remove(id, reply.user);
-    return 'rotated';
-  }
-
   private runMove(
     keys: SessionKeys,
     next: SessionKeys,

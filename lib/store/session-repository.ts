@@ -150,8 +150,6 @@ export interface SessionRecords {
    * never changed, prolonged, counted or moved again.
    */
   move(sid: string, move: SessionMove): Promise<MoveOutcome>;
-  /** Gives up an id for another one: for `graceMs` it can still be read, but neither changed nor prolonged, and it counts no more. */
-  rotate(sid: string, graceMs: number): Promise<'rotated' | 'gone'>;
 }
 
 /** Ends sessions that are not those of the request that asks. @internal */

@@ -217,22 +217,6 @@ export function describeSessionRepository(name: string, start: () => Promise<Rep
       await eventually(async () => (await repository.lock(id, 'c', 60_000)) === 0);
     });
 
-    it('a rotated id can be read for its grace and no more: not changed, prolonged, counted, listed or created again', async () => {
-      const own = subject.open({ application: `rotate-${randomUUID()}` });
-      const id = sid();
-      await own.create(id, change({ set: { a: 1 }, userId: 'u', isSignIn: true }));
-      expect(await own.rotate(id, 400)).toBe('rotated');
-      expect(await own.rotate(id, 400)).toBe('rotated');
-      expect((await own.load(id))?.fields.get('a')).toBe('1');
-      expect(await own.commit(id, change({ set: { a: 2 } }))).toEqual({ outcome: 'gone' });
-      expect(await own.touch(id, HOUR_MS, null)).toEqual({ outcome: 'gone' });
-      expect(await own.count()).toBe(0);
-      expect(await own.listByUser('u')).toEqual([]);
-      await eventually(async () => (await own.load(id)) === null);
-      expect(await own.create(id, change())).toEqual({ outcome: 'ended' });
-      expect(await own.rotate(sid(), 400)).toBe('gone');
-    });
-
     it("lists a user's sessions in the order of their creation, through sign-in, change of user, and the end", async () => {
       const own = subject.open({ application: `users-${randomUUID()}` });
       const [a, b, c] = [sid(), sid(), sid()];

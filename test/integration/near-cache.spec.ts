@@ -36,6 +36,12 @@ afterEach(async () => {
   await keeper.closeAll();
 });
 
+/** Gives the session a new id; the old one can still be read. */
+function moved(repository: FlatRepository): Promise<unknown> {
+  const to = repository.successorSid(sid, randomUUID());
+  return repository.move(sid, { to, graceMs: 60_000, keep: 'all', change: change() });
+}
+
 async function valueOf(repository: FlatRepository, id = sid): Promise<string | undefined> {
   return (await repository.load(id))?.fields.get('n');
 }
@@ -88,7 +94,7 @@ describe('a near cache', () => {
     ['a change', () => set(2)],
     ['a touch that moves the deadline', () => other.touch(sid, 7_200_000, null)],
     ['a logout', () => other.destroy(sid)],
-    ['a new id', () => other.rotate(sid, 60_000)],
+    ['a new id', () => moved(other)],
     ['a replacement', () => other.replace(sid, change({ set: { n: 3 } }))],
     ['a revocation', async () => other.destroyStored((await other.load(sid))?.id ?? '')],
     ['the end of all sessions', () => other.clear()],
@@ -157,7 +163,7 @@ describe('a near cache', () => {
   it('keeps nothing of a session that is not there, nor of one that was given up for another id', async () => {
     await near.load(sid);
     await stored();
-    await other.rotate(sid, 60_000);
+    await moved(other);
     await pollUntil('it is heard of', async () => (await near.load(sid))?.isRotated, { intervalMs: 2 });
     await near.load(sid);
     expect(near.cache.status().entries).toBe(0);
@@ -233,7 +239,7 @@ describe('a near cache never shows what was', () => {
     ['touch', (repository) => repository.touch(sid, 7_200_000, null)],
     ['destroy', (repository) => repository.destroy(sid)],
     ['destroyStored', async (repository) => repository.destroyStored((await other.load(sid))?.id ?? '')],
-    ['rotate', (repository) => repository.rotate(sid, 60_000)],
+    ['move', (repository) => moved(repository)],
     ['clear', (repository) => repository.clear()],
   ])('after an error of its own %s, which may have been made', async (_name, make) => {
     await stored();

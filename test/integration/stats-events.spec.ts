@@ -119,19 +119,20 @@ describe.each([1, 7])('an installation of %i buckets', (buckets) => {
     const { records, directory } = repository;
     const sids = [randomUUID(), randomUUID(), randomUUID()];
     for (const sid of sids) await records.create(sid, change({ userId: 'ada', isSignIn: true }));
-    await records.rotate(sids[2]!, 1000);
-    await records.rotate(sids[2]!, 1000);
+    const move = { to: randomUUID(), graceMs: 1000, keep: 'all', change: change({ userId: 'ada' }) } as const;
+    expect(await records.move(sids[2]!, move)).toMatchObject({ outcome: 'moved' });
+    expect(await records.move(sids[2]!, move)).toMatchObject({ outcome: 'gone' });
     await records.commit(sids[1]!, change({ userId: 'ada', idleTimeoutMs: 0 }));
     await records.create(randomUUID(), change({ userId: 'bob', idleTimeoutMs: 30 }));
     await records.create(randomUUID(), change({ idleTimeoutMs: 30 }));
     await records.create(randomUUID(), change({ userId: 'cleo' }));
-    const isOver = async () => (await counter.read()).live === 1;
+    const isOver = async () => (await counter.read()).live === 2;
     await pollUntil('the end of two sessions', isOver);
     const expected = {
-      live: 1,
-      authenticated: 1,
+      live: 2,
+      authenticated: 2,
       anonymous: 0,
-      total: { created: 6, ended: { logout: 1, revoked: 0, expired: 2, limit: 1, rotated: 1 } },
+      total: { created: 7, ended: { logout: 1, revoked: 0, expired: 2, limit: 1, rotated: 1 } },
     };
     // Exact before anybody has swept, and after it.
     expect(await counter.read()).toMatchObject(expected);
