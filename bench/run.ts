@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runHttpBench } from './http/http-bench.js';
@@ -21,6 +21,8 @@ import type { BenchResults } from './report/results.js';
 import { summarise } from './report/summary.js';
 import { short, textTable } from './report/text-table.js';
 
+const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+
 const USAGE = `npm run bench -- [--quick | --smoke | --all] [options]
 
   --quick            under 5 minutes, fewer rounds and cells
@@ -33,7 +35,7 @@ const USAGE = `npm run bench -- [--quick | --smoke | --all] [options]
   --rounds n
   --seconds n        per measurement
   --profile DIR      write a CPU profile of every server on every cell, and say whose code took the time
-  --name NAME        of the files in bench/results; nothing is written without it, except by a full run
+  --name NAME        of the files in bench/results; a full run has a name by commit and Node, others write nothing without it
   --no-build         bench the build that is in dist
 `;
 
@@ -92,8 +94,7 @@ async function main(): Promise<void> {
   };
   report(results, http?.results ?? null);
   if (values.profile !== undefined) process.stdout.write(`\n${profileReport(values.profile)}\n`);
-  const name =
-    values.name ?? (mode === 'full' || mode === 'all' ? results.madeAt.slice(0, 16).replace(':', '') : undefined);
+  const name = values.name ?? (mode === 'full' || mode === 'all' ? nameOf(results.machine) : undefined);
   if (name !== undefined) save(results, name);
   // Speed is nobody's assertion on a shared machine; commands and bytes are the same everywhere.
   if (mode === 'smoke' && goals.some((goal) => goal.isExact && isReached(goal) === false)) process.exitCode = 1;
@@ -153,14 +154,21 @@ function goalTable(goals: readonly GoalResult[]): string {
   );
 }
 
+/** By commit and Node; a second run of both has the next number. */
+function nameOf({ commit, node }: BenchResults['machine']): string {
+  const name = `${commit}-node${node.replace(/^v/, '').split('.')[0] ?? ''}`;
+  let number = 1;
+  while (existsSync(`${RESULTS}${name}-${number}.json`)) number++;
+  return `${name}-${number}`;
+}
+
 function save(results: BenchResults, name: string): void {
-  const directory = fileURLToPath(new URL('results/', import.meta.url));
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(RESULTS, { recursive: true });
   const { machine, http } = results;
-  writeFileSync(`${directory}${name}.json`, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(`${RESULTS}${name}.json`, `${JSON.stringify(results, null, 1)}\n`);
   if (http) {
     const caption = `${machine.cpu}, Node ${machine.node}, Redis ${machine.redis}, ${results.mode} run of ${results.madeAt.slice(0, 10)}, commit ${machine.commit}`;
-    writeFileSync(`${directory}${name}.svg`, chartOf(http.rows, caption));
+    writeFileSync(`${RESULTS}${name}.svg`, chartOf(http.rows, caption));
   }
   process.stdout.write(`\nWritten to bench/results/${name}.*\n`);
 }
