@@ -55,7 +55,9 @@ class MigratingRecords implements SessionRecords {
     const stored = await this.place.load(sid, signal);
     if (stored) return stored;
     const outcome = await this.migration.move(sid);
-    return outcome === 'moved' || outcome === 'here' ? this.place.load(sid, signal) : null;
+    // Absent there: another request may have moved it between the two looks.
+    const isHere = outcome === 'moved' || outcome === 'here' || outcome === 'absent';
+    return isHere ? this.place.load(sid, signal) : null;
   }
 
   async create(sid: string, change: SessionChange, source?: SessionSource): Promise<CreateOutcome> {

@@ -78,7 +78,8 @@ export class SessionMigration {
       if (ours?.isRotated) return ours;
       if (!ours) {
         const outcome = theirs ? await this.take(sid, theirs) : 'absent';
-        if (outcome === 'moved' || outcome === 'here') continue;
+        // Absent: an instance that does not mirror may have moved it between the two looks.
+        if (outcome === 'moved' || outcome === 'here' || (outcome === 'absent' && round === 0)) continue;
         return null;
       }
       if (!theirs && (await this.wasEndedThere(ours.id))) {
@@ -174,6 +175,8 @@ export class SessionMigration {
   private changeOf(theirs: OriginSession): SessionChange | null {
     try {
       const { fields: set, data, cookie, length } = decodeOrigin(theirs);
+      // No session of express-session is without one.
+      if (cookie === null) return null;
       const userId = this.userOf(data);
       const isSignIn = userId !== null;
       const idleTimeoutMs = Math.ceil(theirs.remainingMs ?? this.lifeIn(data));
