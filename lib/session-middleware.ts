@@ -5,6 +5,7 @@ import type { SessionEventListener } from './core/session-events.js';
 import type { SessionLink } from './core/session-link.js';
 import type { SessionObservers } from './core/session-observer.js';
 import { SessionContext } from './http/session-context.js';
+import type { SessionEnds } from './http/session-ends.js';
 import { createSessionHandler } from './http/session.middleware.js';
 import { resolveSessionOptions } from './options/resolve-session-options.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
@@ -55,18 +56,20 @@ export interface SessionMiddlewareParts {
   /** `null`: sessions live elsewhere. */
   readonly link: SessionLink | null;
   readonly context: SessionContext;
+  /** Ends event streams with their sessions. */
+  readonly ends?: SessionEnds | undefined;
   /** Those who look on at operations. */
   readonly observers?: SessionObservers | undefined;
 }
 
 /** Makes a session middleware of its parts, and says in the log what of the options is unwise in production. @internal */
 export function assembleSessionMiddleware(parts: SessionMiddlewareParts): SessionMiddleware {
-  const { options, store, repository, link, context, observers } = parts;
+  const { options, store, repository, link, context, ends, observers } = parts;
   const logger = new Logger(`Session ${options.application}`);
   for (const warning of options.warnings) logger.warn(warning);
   const operationTimeoutMs = options.redis?.operationTimeoutMs ?? 0;
   const locks = repository && new SessionLocks(repository.locks, options.lockTimeoutMs, operationTimeoutMs, observers);
-  const handler = createSessionHandler({ options, store, locks, context });
+  const handler = createSessionHandler({ options, store, locks, context, ends });
   return Object.assign(handler, {
     store,
     close: async () => {

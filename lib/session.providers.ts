@@ -13,6 +13,7 @@ import {
 import type { SessionLink } from './core/session-link.js';
 import { SessionObservers } from './core/session-observer.js';
 import { SessionContext } from './http/session-context.js';
+import { SessionEnds } from './http/session-ends.js';
 import { SessionFastifyBridge } from './http/session-fastify.bridge.js';
 import { SessionRoutes } from './http/session-routes.js';
 import type { SessionModuleAsyncOptions } from './options/async-session.options.js';
@@ -87,12 +88,22 @@ export const sessionProviders: Provider[] = [
       repository: SessionRepository | null,
       link: SessionLink | null,
       context: SessionContext,
+      ends: SessionEnds,
       observers: SessionObservers,
-    ) => assembleSessionMiddleware({ options, store, repository, link, context, observers }),
-    inject: [SESSION_OPTIONS, SESSION_STORE, SESSION_REPOSITORY, SESSION_LINK, SessionContext, SESSION_OBSERVERS],
+    ) => assembleSessionMiddleware({ options, store, repository, link, context, ends, observers }),
+    inject: [
+      SESSION_OPTIONS,
+      SESSION_STORE,
+      SESSION_REPOSITORY,
+      SESSION_LINK,
+      SessionContext,
+      SessionEnds,
+      SESSION_OBSERVERS,
+    ],
   },
   SessionContext,
   SessionDoctor,
+  SessionEnds,
   SessionEvents,
   SessionFastifyBridge,
   SessionRoutes,

@@ -7,6 +7,7 @@ import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.
 import { SessionMissingError } from './errors/session-missing.error.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
+import { SessionEnds } from './http/session-ends.js';
 import { SessionEvents } from './session.events.js';
 import { summaryOf } from './session.summary.js';
 import type { SessionSummary } from './session.summary.js';
@@ -73,6 +74,7 @@ export class SessionService {
     @Inject(SESSION_LINK) private readonly link: SessionLink | null,
     @Inject(SessionEvents) private readonly events: SessionEvents,
     @Inject(SessionStats) private readonly stats: SessionStats,
+    @Inject(SessionEnds) private readonly ends: SessionEnds,
   ) {}
 
   /**
@@ -117,6 +119,20 @@ export class SessionService {
     await promised<void>((done) => {
       session.destroy(done);
     });
+  }
+
+  /**
+   * Aborts when the session of the request that this code runs for ends, gets a new id or another user, on whatever instance: for
+   * responses that are held open (long polling), and for work of a socket's message. The reason is a `SessionGoneError` (401). It holds
+   * as long as the response is open; a session that is not stored has no end. Event streams end by themselves.
+   *
+   * @throws SessionMissingError when no request's session is at hand.
+   * @throws SessionUnsupportedError with the application's own `store`.
+   */
+  endSignal(): AbortSignal {
+    const request = this.context.request();
+    if (!request) throw new SessionMissingError('SessionService.endSignal()', 'the code that runs');
+    return this.ends.signal(request);
   }
 
   /**

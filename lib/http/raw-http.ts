@@ -35,7 +35,13 @@ export function rawRequestOf(context: ExecutionContext): RawRequest | undefined 
   if (kind !== 'graphql') return undefined;
   // Resolvers get (parent, arguments, context, info). Apollo's context has the request; Mercurius's has the reply that has it.
   const own = context.getArgByIndex<GraphQLContext | undefined>(2);
-  return rawOrNothing(own?.req ?? own?.request ?? own?.reply?.request);
+  const request = rawOrNothing(own?.req ?? own?.request ?? own?.reply?.request);
+  return request?.headers && isUpgrade(request) ? undefined : request;
+}
+
+/** Whether a request leaves a socket behind, which outlives it: nobody would store what its messages change. @internal */
+export function isUpgrade({ headers }: RawRequest): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 /** As the drivers of `@nestjs/graphql` make it, unless the application makes its own. */

@@ -28,16 +28,20 @@ export class SessionContext {
     try {
       return await call;
     } catch (error) {
-      const request = this.requests.getStore();
-      if (request) SessionRequest.of(request)?.note(error);
+      this.request()?.note(error);
       throw error;
     }
   }
 
+  /** The request that this code works for, with its session. @internal */
+  request(): SessionRequest | undefined {
+    const request = this.requests.getStore();
+    return request && SessionRequest.of(request);
+  }
+
   /** Gives the current request's session a new id. @internal */
   regenerate(renewal: SessionRenewal): Promise<void> {
-    const request = this.requests.getStore();
-    const session = request && SessionRequest.of(request);
+    const session = this.request();
     if (!session) return Promise.reject(new Error('There is no request whose session could get a new id.'));
     return session.regenerate(renewal);
   }

@@ -13,6 +13,8 @@ export interface SessionPolicy<Request> {
   readonly genid: ((request: unknown) => string) | undefined;
   /** The lines of `Set-Cookie` for the response of a request whose session is stored. */
   cookiesFor(session: Request): readonly string[];
+  /** The head of a request's response leaves. */
+  headLeaves(session: Request): void;
   /** The response in place of one that failed; logs it. */
   failed(error: unknown, what: 'store' | 'send'): SessionErrorResponse;
   failedLate(error: unknown): void;

@@ -135,8 +135,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
 
   /** Loads the session anew, for the owner of its lock. What guards and middleware have changed before is stored first. */
   async loadFor(owner: string, sid: string): Promise<void> {
-    const { draft } = this.current;
-    if (draft) draft.owner = owner;
+    if (this.current.draft) this.current.draft.owner = owner;
     this.isTouchOwed = false;
     await this.settle();
     this.isTouchOwed = true;
@@ -160,6 +159,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
     const cookies = this.failure !== undefined || this.isAnonymous ? [] : this.policy.cookiesFor(this);
     const varies = this.current.hasRead || cookies.length > 0;
     this.clientId = this.current.storedDraft?.sid ?? null;
+    this.policy.headLeaves(this);
     return isOutage || varies ? { cookies, isOutage, varies } : undefined;
   }
 

@@ -7,13 +7,14 @@ import { refusingRequestStore } from '../store/refusing-request-store.js';
 import type { RequestStore } from '../store/request-store.js';
 import type { SessionLocks } from '../store/session-locks.js';
 import { guardResponse } from './guarded-response.js';
-import type { RawRequest } from './raw-http.js';
+import { isUpgrade, type RawRequest } from './raw-http.js';
 import type { SessionContext } from './session-context.js';
 import { SessionCookies, forwardedProtocolOf } from './session-cookie.js';
 import type { SessionCookieSettings } from './session-cookie.js';
 import { OutageLog } from './outage-log.js';
 import { isAbandoned, isOutage, sessionErrorResponse, tellWhenToRetry } from './session-http-error.js';
 import type { SessionErrorResponse } from './session-http-error.js';
+import type { SessionEnds } from './session-ends.js';
 import { SessionRequest } from './session-request.js';
 import type { SessionPolicy } from './session-policy.js';
 
@@ -39,6 +40,8 @@ export interface SessionHandlerParts {
   readonly locks?: SessionLocks | null | undefined;
   /** Carries the request to whoever asks for its session. */
   readonly context: SessionContext;
+  /** Ends event streams with their sessions. @defaultValue null: nothing does */
+  readonly ends?: SessionEnds | null | undefined;
   /** @defaultValue Nest's logger */
   readonly logger?: SessionHandlerLogger | undefined;
 }
@@ -53,8 +56,8 @@ type Next = (error?: unknown) => void;
  *
  * @internal
  */
-export function createSessionHandler({ options, store, locks, context, logger }: SessionHandlerParts): SessionHandler {
-  const handling = new SessionHandling(options, store, locks ?? null, context, logger ?? new Logger('SessionModule'));
+export function createSessionHandler(parts: SessionHandlerParts): SessionHandler {
+  const handling = new SessionHandling(parts);
   return (request, response, next) => {
     handling.run(request, response, next);
   };
@@ -70,15 +73,22 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
   private hasWarnedOfDroppedCookie = false;
   private hasWarnedOfMissedHead = false;
 
-  constructor(
-    private readonly options: SessionHandlerOptions,
-    readonly store: Store,
-    readonly locks: SessionLocks | null,
-    private readonly context: SessionContext,
-    private readonly logger: SessionHandlerLogger,
-  ) {
+  readonly store: Store;
+  readonly locks: SessionLocks | null;
+  private readonly options: SessionHandlerOptions;
+  private readonly context: SessionContext;
+  private readonly ends: SessionEnds | null;
+  private readonly logger: SessionHandlerLogger;
+
+  constructor({ options, store, locks, context, ends, logger }: SessionHandlerParts) {
+    this.store = store;
+    this.locks = locks ?? null;
+    this.options = options;
+    this.context = context;
+    this.ends = ends ?? null;
+    this.logger = logger ?? new Logger('SessionModule');
     this.cookies = new SessionCookies(options);
-    this.outages = new OutageLog(logger);
+    this.outages = new OutageLog(this.logger);
     this.saveUninitialized = options.saveUninitialized ?? false;
     this.genid = options.genid;
     this.foreign = new ForeignRequestStore(store);
@@ -148,6 +158,10 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
     this.logger.error(text, stackOf(error));
   }
 
+  headLeaves(session: SessionRequest): void {
+    this.ends?.headLeaves(session);
+  }
+
   missedHead(): void {
     if (this.hasWarnedOfMissedHead) return;
     this.hasWarnedOfMissedHead = true;
@@ -172,7 +186,8 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
     const { request, response } = session;
     // What engine.io has for the response of an upgrade takes no part in this.
     if (typeof (response as Partial<ServerResponse>).getHeaders === 'function') guardResponse(response, session);
-    this.context.run(request, next);
+    if (isUpgrade(request)) next();
+    else this.context.run(request, next);
   }
 
   /** The session could not be loaded. */

@@ -104,6 +104,7 @@ export class MessageSession {
   /** All is done; gives back exclusive access. */
   end(): void {
     this.inner?.ended();
+    this.response.close();
     this.onEnd?.();
   }
 
