@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { HttpException} from '@nestjs/common';
+import type { HttpException } from '@nestjs/common';
 import { Controller, Get, Inject, Res, Sse } from '@nestjs/common';
 import { interval, map } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
