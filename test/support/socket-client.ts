@@ -35,7 +35,7 @@ export interface TestSocket {
   close(): void;
 }
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000;
 
 /** Connects; rejects when the handshake is refused, with its status. */
 export function connectSocket(
