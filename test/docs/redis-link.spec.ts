@@ -21,3 +21,29 @@ it('docs/redis-link.md names the classes of lib/redis that hold a state of the l
   );
   expect(listed.sort()).toEqual(WINGS.flatMap(classesOf).sort());
 });
+
+/** The wings that the files of one wing import. */
+function importsOf(wing: string): string[] {
+  const folder = join(ROOT, 'lib/redis', wing);
+  const imported = readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/from '\.\.\/(\w+)\//g)].map(([, name = '']) => name),
+  );
+  return [...new Set(imported)].filter((name) => [...WINGS, 'decisions'].includes(name)).sort();
+}
+
+it('docs/redis-link.md has the map of the wings as it is', () => {
+  const [, after = ''] = readFileSync(join(ROOT, 'docs/redis-link.md'), 'utf8').split('## Map');
+  const rows = [...(after.split('## Decisions')[0] ?? '').matchAll(/^\| `(\w+)` \|(.*)\|$/gm)];
+  const wings = readdirSync(join(ROOT, 'lib/redis')).map((wing) => ({
+    wing,
+    imports: importsOf(wing),
+  }));
+  const told = rows.map(([, wing = '', list = '']) => ({
+    wing,
+    imports: [...list.matchAll(/`(\w+)`/g)].map(([, name = '']) => name).sort(),
+  }));
+  const byName = (a: { wing: string }, b: { wing: string }): number => a.wing.localeCompare(b.wing);
+  expect(told.sort(byName)).toEqual(wings.sort(byName));
+  const count = wings.reduce((sum, { imports }) => sum + imports.length, 0);
+  expect(after).toContain(`So ${count} arrows lead from wing to wing`);
+});

@@ -178,6 +178,13 @@ describe('a health check of sessions in Redis', () => {
     expect(result.reasons).toEqual([expect.stringContaining('SESSION_STORE_UNAVAILABLE')]);
   });
 
+  it('is down while the application shuts down, and says so', async () => {
+    const inspect = () => Promise.reject(new SessionUnavailableError('closed', 'closing'));
+    const result = await check({ status: { state: 'closed', primary: null }, inspect });
+
+    expect(result).toMatchObject({ status: 'down', reasons: [expect.stringContaining('the application shuts down')] });
+  });
+
   it('is down by its own timeout when an answer never comes', async () => {
     const never = () => new Promise<never>(() => undefined);
 
