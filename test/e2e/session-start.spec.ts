@@ -32,7 +32,7 @@ describe('the start of an application', () => {
       .split('\n').length - 1;
 
   it('with `failFast` the start fails, says why, and leaves nothing open', async () => {
-    const soon = { host: redis.host, port: redis.port, password: 'open', operationTimeoutMs: 1500 };
+    const soon = { host: redis.host, port: redis.port, password: 'open', operationTimeoutMs: 5000 };
     await expect(start({ failFast: true, redis: soon })).rejects.toMatchObject({
       code: 'SESSION_STORE_UNAVAILABLE',
       reason: 'deadline',
