@@ -20,7 +20,7 @@ export default tseslint.config(
       '**/*.generated.ts',
       '**/dist/',
       'test/types/fixtures/',
-      'test/packaging/consumer/',
+      'test/matrix/consumer/',
     ],
   },
   eslint.configs.recommended,

@@ -1,4 +1,4 @@
-/** What happens to sessions. Ids are stored ids (hashes), never what a cookie carries. @public */
+/** Something that happened to a session. Ids are stored ids (hashes), never what a cookie carries. @public */
 export type SessionEvent =
   | {
       /** A new session was stored. */

@@ -26,11 +26,11 @@ export interface LinkCommandOptions {
    * for a primary: to make a signal and to listen to it costs more than the whole of a read that is answered at once.
    */
   readonly signal?: (() => AbortSignal) | undefined;
-  /** Nobody waits for it: it ends at once when the link is closed while no primary is usable. */
+  /** No caller waits for it, so it ends at once when the link is closed while no primary is usable. */
   readonly background?: boolean | undefined;
 }
 
-/** What a link has counted since its start. @public */
+/** Counts of a link since its start. @public */
 export interface SessionLinkTotals {
   /** Operations that had to wait for a usable primary. */
   readonly held: number;
@@ -54,19 +54,19 @@ export interface SessionLinkStatus {
   readonly oldestMs: number;
   /** Counts since the start. */
   readonly totals: SessionLinkTotals;
-  /** What the last failover looked like from here, or `null`. */
+  /** The last failover as this process saw it, or `null`. */
   readonly lastFailover: FailoverReport | null;
   /** Why no primary is usable now: what was tried and what each said, with addresses; `null` when one is, or nobody knows yet. */
   readonly trouble: string | null;
 }
 
-/** What the Sentinels say to a health check. @public */
+/** The Sentinels' answers to a health check. @public */
 export interface SessionSentinelInspection {
   /** Sentinels that count in a majority: those that answer, and those that these list. */
   readonly known: number;
-  /** Those of them that answer and know the group. */
+  /** Known Sentinels that answer and know the group. */
   readonly reachable: number;
-  /** Whether enough of them are there to agree on a failover, as `SENTINEL CKQUORUM` says; `null`: nobody says. */
+  /** Whether enough Sentinels are there to agree on a failover, by `SENTINEL CKQUORUM`; `null` when none answers it. */
   readonly quorum: boolean | null;
   /** Sentinels that answer, but do not know the group (`SENTINEL REMOVE`). */
   readonly unaware: readonly string[];
@@ -74,7 +74,7 @@ export interface SessionSentinelInspection {
   readonly unconnected: readonly string[];
 }
 
-/** What a health check asks the nodes themselves. Fields the server does not tell are `null`. @public */
+/** The nodes' answers to a health check. A field that the server does not report is `null`. @public */
 export interface SessionLinkInspection {
   /** Round trip of the check on the connection the application uses, in milliseconds. */
   readonly roundTripMs: number;
@@ -123,11 +123,11 @@ export interface SessionLink {
    * @throws SessionUnavailableError when there is no answer within `timeoutMs`.
    */
   inspect(timeoutMs: number): Promise<SessionLinkInspection>;
-  /** Subscribes to a link event; returns the way to unsubscribe. */
+  /** Subscribes to a link event; the returned function unsubscribes. */
   on<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void;
   /**
-   * Tells of every change of some keys on the primary in use, whoever makes it, until the link is closed; once for each link.
-   * Where that cannot be done the listener is told why, and the event `nearCacheOff` is emitted once.
+   * Reports every change of some keys on the primary in use, whoever makes it, until the link is closed; once for each link.
+   * A server that cannot do so makes the listener's `onRefused` run, and the event `nearCacheOff` is emitted once.
    */
   watch(request: KeyWatchRequest): KeyWatch;
   /** Lets in-flight operations finish or fail by their deadline, then closes what the link opened. */

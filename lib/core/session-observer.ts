@@ -1,6 +1,6 @@
 /** One operation on Redis that is under way. @internal */
 export interface ObservedOperation {
-  /** What it is: `load`, `create`, `commit` … by the script's name; their number is bounded by the scripts. */
+  /** Name of its script: `load`, `create`, `commit` … */
   readonly kind: string;
   /** Whether it changes anything. */
   readonly isWrite: boolean;
@@ -9,34 +9,34 @@ export interface ObservedOperation {
 /** How an operation ended. @internal */
 export interface ObservedEnd {
   /**
-   * `ok`; `absent`: there is no such session; what a script refused by: `gone`, `conflict`, `lock` …; why the link gave up:
-   * `deadline`, `overload`, `aborted`, `closed`; or `error`.
+   * `ok`; `absent`: no such session; a script's refusal: `gone`, `conflict`, `lock` …; the link's reason to give up: `deadline`,
+   * `overload`, `aborted`, `closed`; otherwise `error`.
    */
   readonly outcome: string;
   /** @unit milliseconds */
   readonly durationMs: number;
-  /** Of what was sent for a change, or read for a load. @unit bytes */
+  /** Size of what was sent for a change, or read for a load. @unit bytes */
   readonly payloadBytes: number;
 }
 
-/** Looks on: what it does costs every operation, and must neither throw nor wait. @internal */
+/** Observes operations. It runs within each of them, so it must neither throw nor wait. @internal */
 export interface SessionObserver {
-  /** An operation begins; returns what takes its end. */
+  /** An operation begins; the returned function is called at its end. */
   begin(operation: ObservedOperation): (end: ObservedEnd) => void;
-  /** A request had, or did not have, a session's exclusive lock. */
+  /** A request took a session's exclusive lock, or gave up waiting for it. */
   locked(waitedMs: number, isTaken: boolean): void;
 }
 
-/** Those who look on; nobody, unless an entry for metrics is in use. @internal */
+/** The observers of an application: none, unless an entry for metrics is in use. @internal */
 export class SessionObservers {
   #all: readonly SessionObserver[] = [];
 
-  /** Whether nobody looks on: then nothing is measured. */
+  /** Whether there is no observer; then nothing is measured. */
   get isEmpty(): boolean {
     return this.#all.length === 0;
   }
 
-  /** Adds one; returns the way to remove it. */
+  /** Adds an observer; the returned function removes it. */
   add(observer: SessionObserver): () => void {
     this.#all = [...this.#all, observer];
     return () => {

@@ -8,11 +8,11 @@ export interface StoredSession {
   readonly id: string;
   /** JSON text of each top-level field, without `cookie`. */
   readonly fields: ReadonlyMap<string, string>;
-  /** What the texts of the fields say, as far as somebody has asked; shared by all who read them: they get copies. */
+  /** Parsed values of the fields that were read so far. They are shared, so each reader gets a copy. */
   readonly values?: Map<string, unknown> | undefined;
   /** JSON text of the cookie's attributes without `expires`, or `null` when the session was stored without a cookie. */
   readonly cookie: string | null;
-  /** Whose session it is, or `null`. */
+  /** Id of the session's user, or `null`. */
   readonly userId: string | null;
   /** When it was created: epoch milliseconds of the repository's clock. */
   readonly createdAtMs: number;
@@ -28,9 +28,9 @@ export interface StoredSession {
   readonly about: string | null;
   /** When its user authenticated: epoch milliseconds of the repository's clock; `null` when it is nobody's. */
   readonly authenticatedAtMs: number | null;
-  /** How they authenticated, as `markAuthenticated` was told, or `null`. */
+  /** Method of their authentication, as it was given to `markAuthenticated`, or `null`. */
   readonly method: string | null;
-  /** Who acts in its user's name (impersonation), or `null`. */
+  /** Id of the person that acts in the user's name (impersonation), or `null`. */
   readonly actor: string | null;
   /** Stored id of the first session of those that were moved to this one; its own when there was no other. */
   readonly lineage: string;
@@ -44,19 +44,19 @@ export interface StoredSession {
 export interface SessionAuthentication {
   /** `password`, `webauthn` … without white space, or `null`. */
   readonly method: string | null;
-  /** Who acts in the user's name, or `null`. With an actor the session's absolute deadline stays. */
+  /** Id of the person that acts in the user's name, or `null`. With an actor the session's absolute deadline stays. */
   readonly actor: string | null;
 }
 
-/** What one request wants stored. @internal */
+/** Changes of one request to its session. @internal */
 export interface SessionChange {
   /** Fields to write: name to JSON text. */
   readonly set: ReadonlyMap<string, string>;
   /** Fields to delete. */
   readonly remove: readonly string[];
-  /** JSON text of the cookie's attributes when they changed, else `undefined`; `null` deletes them. */
+  /** JSON text of the cookie's attributes when they changed, otherwise `undefined`; `null` deletes them. */
   readonly cookie: string | null | undefined;
-  /** Whose session it is after the change, or `null`. */
+  /** Id of the session's user after the change, or `null`. */
   readonly userId: string | null;
   /** Characters of the whole session after the change, names and texts: a small one is stored in another way. */
   readonly length: number;
@@ -66,15 +66,15 @@ export interface SessionChange {
   readonly idleTimeoutMs: number;
   /** Whether the session gets this user by this change: then the limit of sessions per user is looked at. */
   readonly isSignIn: boolean;
-  /** Whether this change leaves the user alone: should another request have changed whose session it is, that stays. */
+  /** Whether this change keeps the user: a user that another request has set meanwhile stays. */
   readonly keepsUser: boolean;
-  /** That the session's user has authenticated in this request; without it a user who signs in has authenticated somehow. */
+  /** Authentication of the session's user in this request; without it a sign-in counts as one of an unknown method. */
   readonly authentication?: SessionAuthentication | undefined;
-  /** JSON text of where the user comes from, or `undefined` when nothing new is told. */
+  /** JSON text of where the user comes from, or `undefined` when that stays. */
   readonly about?: string | undefined;
   /** JSON text that each field of the change must have now (`undefined`: must not be there); without it whatever it has. */
   readonly expected?: ReadonlyMap<string, string | undefined> | undefined;
-  /** Who must hold the session's exclusive lock. */
+  /** Owner that must hold the session's exclusive lock. */
   readonly owner?: string | undefined;
 }
 

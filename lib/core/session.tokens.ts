@@ -8,9 +8,9 @@ export const SESSION_STORE = Symbol.for('nestjs-ha-session:store');
 export const SESSION_MIDDLEWARE = Symbol.for('nestjs-ha-session:middleware');
 /** The link to Redis, or `null` when sessions live elsewhere. @internal */
 export const SESSION_LINK = Symbol.for('nestjs-ha-session:link');
-/** What happens to sessions in this process, as an observable. @internal */
+/** Events of this process's sessions, as an observable. @internal */
 export const SESSION_EVENTS = Symbol.for('nestjs-ha-session:events');
-/** Those who look on at operations. @internal */
+/** Observers of operations. @internal */
 export const SESSION_OBSERVERS = Symbol.for('nestjs-ha-session:observers');
 /** The repository under our store, or `null` with a foreign store. @internal */
 export const SESSION_REPOSITORY = Symbol.for('nestjs-ha-session:repository');

@@ -4,7 +4,7 @@ import { SessionError } from './session.error.js';
 export interface SessionConfigurationFault {
   /** Where: `cookie.sameSite`, `redis.sentinels[1].port`. */
   readonly path: string;
-  /** What is wrong, what is allowed, what to do. */
+  /** The fault, what is allowed, and what to do. */
   readonly message: string;
 }
 

@@ -5,7 +5,7 @@ export class SessionCookieError extends SessionError {
   override readonly code = 'SESSION_COOKIE_INVALID';
 
   constructor(
-    /** What is wrong: `maxAge`, `expires` … */
+    /** The attribute that is wrong: `maxAge`, `expires` … */
     readonly attribute: string,
     reason: string,
     options?: ErrorOptions,

@@ -2,7 +2,7 @@ import { HttpException, HttpStatus } from '@nestjs/common';
 import type { SessionError } from './session.error.js';
 import { brand } from './session.error.js';
 
-/** What a client is told, in the shape of Nest's own error bodies: nothing internal. */
+/** Messages for clients, in the shape of Nest's own error bodies: nothing internal. */
 const MESSAGES = {
   [HttpStatus.UNAUTHORIZED]: 'Unauthorized',
   [HttpStatus.CONFLICT]: 'Conflict',

@@ -5,7 +5,7 @@ export class SessionMissingError extends SessionError {
   override readonly code = 'SESSION_HTTP_MISSING';
 
   constructor(
-    /** What asked: `@CurrentSession()`. */
+    /** The decorator or method that asked: `@CurrentSession()`. */
     readonly asker: string,
     /** Where: `CartController.show`. */
     readonly place: string,

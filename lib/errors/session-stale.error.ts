@@ -10,7 +10,7 @@ export class SessionStaleError extends SessionError {
   override readonly code = 'SESSION_HTTP_STALE';
 
   constructor(
-    /** What replaced it: `regenerate`, `reload`, `destroy`, or an assignment to `req.session`. */
+    /** The cause: `regenerate`, `reload`, `destroy`, or an assignment to `req.session`. */
     readonly replacedBy: string,
     /** The top-level fields. */
     readonly fields: readonly string[],

@@ -5,7 +5,7 @@ import { SessionHttpError } from './session-http.error.js';
 export type SessionUnavailableReason = 'deadline' | 'overload' | 'aborted' | 'closed' | 'keys' | 'origin' | 'refused';
 
 /**
- * No usable primary answered by the operation's deadline, or too much is waiting already. What was asked for has not been
+ * No usable primary answered by the operation's deadline, or too much is waiting already. The operation has not been
  * acknowledged and will not be sent later. Over HTTP: 503 with `Retry-After`.
  *
  * @public
@@ -15,7 +15,7 @@ export class SessionUnavailableError extends SessionHttpError {
 
   constructor(
     /**
-     * `deadline`: nobody answered in time; `overload`: too many wait; `aborted`: the caller has gone; `closed`: shutting down, or
+     * `deadline`: no answer in time; `overload`: too many operations wait; `aborted`: the caller has gone; `closed`: shutting down, or
      * the application's own client is closed; `refused`: the server takes no sessions (`SessionService.ready()` alone);
      * `keys`: the keys that decrypt the sessions cannot be fetched; `origin`: the store of `migrateFrom` did not answer or refused.
      */

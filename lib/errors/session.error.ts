@@ -1,7 +1,7 @@
 const BRAND = Symbol.for('nestjs-ha-session:error');
 
 /**
- * What every error of this package is an instance of, those that are HTTP exceptions of Nest too ({@link SessionHttpError}).
+ * Class of every error of this package, those that are HTTP exceptions of Nest too ({@link SessionHttpError}).
  *
  * @public
  */

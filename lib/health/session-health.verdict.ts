@@ -1,10 +1,8 @@
 import { isSessionError } from '../errors/session.error.js';
+import { LateAnswerError } from '../core/within.js';
 import type { SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
 import type { SessionHealthDetails, SessionHealthVerdict } from './session-health.details.js';
 import type { ResolvedSessionHealthOptions } from './session-health.options.js';
-
-/** The check's own timer ran out. @internal */
-export class SessionHealthTimeout extends Error {}
 
 /** Judges what the nodes said. @internal */
 export function judgeLink(
@@ -103,7 +101,7 @@ function sentinelReasons(sentinels: SessionLinkInspection['sentinels']): string[
 
 /** Never the text of a foreign error: servers put user names, commands and addresses with passwords into theirs. */
 function explain(error: unknown, timeoutMs: number): string {
-  if (error instanceof SessionHealthTimeout) {
+  if (error instanceof LateAnswerError) {
     return `No answer within ${timeoutMs} ms.`;
   }
   if (isSessionError(error)) {

@@ -5,19 +5,14 @@ import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { Store } from 'express-session';
 import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from '../core/session.tokens.js';
 import type { SessionLink } from '../core/session-link.js';
+import { LateAnswerError, within } from '../core/within.js';
 import { promised } from '../store/callback.js';
 import type { SessionRepository } from '../store/session-repository.js';
 import { briefOf } from './session-health.details.js';
 import type { SessionHealthDetails, SessionHealthVerdict } from './session-health.details.js';
 import { resolveSessionHealthOptions } from './session-health.options.js';
 import type { ResolvedSessionHealthOptions, SessionHealthOptions } from './session-health.options.js';
-import {
-  judgeBrokenLink,
-  judgeBrokenStore,
-  judgeLink,
-  judgeStore,
-  SessionHealthTimeout,
-} from './session-health.verdict.js';
+import { judgeBrokenLink, judgeBrokenStore, judgeLink, judgeStore } from './session-health.verdict.js';
 
 /** Result of a check: what Terminus wants, and our details. @public */
 export type SessionHealthResult<Key extends string = string> = HealthIndicatorResult<Key> &
@@ -94,10 +89,11 @@ export class SessionHealthIndicator {
     options: ResolvedSessionHealthOptions,
   ): Promise<SessionHealthVerdict> {
     const deadlineMs = performance.now() + options.timeoutMs;
+    const left = (): number => Math.max(0, deadlineMs - performance.now());
     try {
-      const inspection = await within(deadlineMs, link.inspect(options.timeoutMs));
+      const inspection = await within(left(), link.inspect(options.timeoutMs));
       // Only after an answer, so that checks of a dead Redis do not pile up among the requests that wait for it.
-      const liveSessions = await within(deadlineMs, countUnless(options.countSessions === false, repository));
+      const liveSessions = await within(left(), countUnless(options.countSessions === false, repository));
       return judgeLink(link.status(), inspection, liveSessions, options);
     } catch (error) {
       this.log(error);
@@ -111,7 +107,7 @@ export class SessionHealthIndicator {
     options: ResolvedSessionHealthOptions,
   ): Promise<SessionHealthVerdict> {
     try {
-      return judgeStore(mode, await within(performance.now() + options.timeoutMs, probe()));
+      return judgeStore(mode, await within(options.timeoutMs, probe()));
     } catch (error) {
       this.log(error);
       return judgeBrokenStore(mode, error, options.timeoutMs);
@@ -137,7 +133,7 @@ export class SessionHealthIndicator {
 
   /** The text alone: ioredis hangs the command with its arguments on its errors. */
   private log(error: unknown): void {
-    if (!(error instanceof SessionHealthTimeout)) {
+    if (!(error instanceof LateAnswerError)) {
       this.logger.debug(`A health check failed: ${String(error)}`);
     }
   }
@@ -145,17 +141,4 @@ export class SessionHealthIndicator {
 
 async function countUnless(isSkipped: boolean, repository: SessionRepository): Promise<number | undefined> {
   return isSkipped ? undefined : repository.directory.count();
-}
-
-/** The answer, or a rejection at the deadline; a late answer or failure is of no interest any more. */
-async function within<T>(deadlineMs: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new SessionHealthTimeout()), Math.max(0, deadlineMs - performance.now()));
-  });
-  try {
-    return await Promise.race([answer, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

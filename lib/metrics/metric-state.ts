@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { within } from '../core/within.js';
 import type { SessionLink, SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
 import type { SessionCapacity, SessionSnapshot, SessionStats } from '../stats/session.stats.js';
 import type { SessionNearCacheStatus, SessionRepository } from '../store/session-repository.js';
@@ -99,20 +100,7 @@ export class MetricStateReader {
   }
 }
 
-/** The answer, or `null` when there is none in time. */
-async function inTime<T>(answer: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => {
-      resolve(null);
-    }, TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } catch {
-    // An outage shows in other metrics; a scrape must not fail by it.
-    return null;
-  } finally {
-    clearTimeout(timer);
-  }
+/** The answer, or `null` when there is none in time. An outage shows in other metrics; a scrape must not fail by it. */
+function inTime<T>(answer: Promise<T>): Promise<T | null> {
+  return within(TIMEOUT_MS, answer).catch(() => null);
 }

@@ -15,7 +15,7 @@ export interface OptionsPlace {
   readonly relatedNames?: readonly string[] | undefined;
 }
 
-/** Gathers what is wrong, so that all of it is told at once. @internal */
+/** Gathers all faults, so that one error lists them. @internal */
 export class OptionFaults {
   readonly #faults: SessionConfigurationFault[] = [];
 

@@ -12,7 +12,7 @@ export type UnreadableListener = (key: string | null, message: string) => void;
  *
  * @param source - the options as they were given
  * @param known - names of the options that may stand here
- * @param onUnreadable - told of what cannot be read
+ * @param onUnreadable - receives what cannot be read
  * @internal
  */
 export function readProperties(

@@ -35,7 +35,7 @@ export function wholeNumber(min: number, max: number, unit = '') {
   return z.int(message).min(min, message).max(max, message);
 }
 
-/** A duration in milliseconds; a value that looks like seconds is told so. @internal */
+/** A duration in milliseconds; a value that looks like seconds is refused with a hint. @internal */
 export function milliseconds(min: number, max: number) {
   const advise = (input: unknown): string => {
     const isSeconds =

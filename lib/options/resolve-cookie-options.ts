@@ -11,7 +11,7 @@ const ROOT = 'cookie';
  *
  * @param input - what the application gave
  * @param isProduction - whether the cookie is secure unless something else is said
- * @param faults - told of each fault, by its path
+ * @param faults - receives each fault, by its path
  * @internal
  */
 export function resolveCookieOptions(
@@ -34,7 +34,7 @@ export function resolveCookieOptions(
   return Object.freeze(cookie);
 }
 
-/** What browsers refuse without a word. */
+/** Adds a fault for what browsers refuse silently. */
 function checkSecurity(cookie: ResolvedCookieOptions, faults: OptionFaults): void {
   if (cookie.secure !== false || faults.has(`${ROOT}.secure`)) return;
   const remedy = 'browsers drop such a cookie. Say secure: true';

@@ -28,7 +28,7 @@ import { SESSION_DEFAULTS } from './session.defaults.js';
 const DEFAULTS = SESSION_DEFAULTS.redis;
 const ROOT = 'redis';
 
-/** What tells the topologies apart: any of these names. The rest is standalone. */
+/** Names that tell the topologies apart. Without any of them it is standalone. */
 const MARKS = {
   sentinel: ['sentinels', 'name', 'sentinelUsername', 'sentinelPassword', 'sentinelTLS', 'natMap', 'discoverSentinels'],
   cluster: ['cluster', 'clusterOptions', 'buckets'],
@@ -46,7 +46,7 @@ const NODE_NAMES = Object.keys(nodeSchema.shape) as (keyof RedisNodeOptions)[];
  *
  * @param input - what the application gave
  * @param durability - what it asked for beside it, when that is right
- * @param faults - told of each fault, by its path
+ * @param faults - receives each fault, by its path
  * @internal
  */
 export function resolveRedisOptions(

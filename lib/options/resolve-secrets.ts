@@ -12,7 +12,7 @@ const REMEDY = 'Make one with `openssl rand -base64 32` and keep it in the envir
  *
  * @param input - what the application gave: one secret or several
  * @param isProduction - whether a secret must withstand guessing
- * @param faults - told of each fault, by its path
+ * @param faults - receives each fault, by its path
  * @internal
  */
 export function resolveSecrets(

@@ -22,7 +22,7 @@ import {
   userLimitSchema,
 } from './session-options.schema.js';
 
-/** What of the surroundings decides over options. @internal */
+/** The part of the surroundings that decides over options. @internal */
 export interface SessionEnvironment {
   /** Whether what is merely unwise in development is a fault. */
   readonly isProduction: boolean;

@@ -38,7 +38,7 @@ export interface MigrationOptions {
   readonly secrets: readonly string[];
 }
 
-/** What the module and the store alone have in common. @internal */
+/** Options that the module and the store alone have in common. @internal */
 interface ResolvedLifeOptions {
   readonly application: string;
   /** @unit milliseconds */

@@ -135,7 +135,7 @@ export const cookieSchema = z.strictObject({
   forRequest: callback<NonNullable<SessionCookieOptions['forRequest']>>('(request) => options').optional(),
 });
 
-/** What express-session calls on a store in any case. */
+/** Methods that express-session calls on any store. */
 const STORE_METHODS = ['on', 'emit', 'get', 'set', 'destroy', 'createSession', 'regenerate'];
 
 /** Whether it is another store's sessions rather than an express-session store. */

@@ -17,12 +17,12 @@ export const SESSION_DEFAULTS = Object.freeze({
     httpOnly: true,
     /** Secure wherever the request came in by TLS: plain HTTP in development goes on working. */
     secure: 'auto',
-    /** What browsers assume when nothing is said; written, because not all do. */
+    /** Browsers assume it; written, because not all do. */
     sameSite: 'lax',
   } as const),
   /** In production: a proxy that is not trusted must not make the cookie one that goes over plain HTTP. */
   productionCookieSecure: true,
-  /** 4 MiB: far above any session that is one; a runaway field is told before it fills Redis. */
+  /** 4 MiB: far above any session that is one; a runaway field is refused before it fills Redis. */
   maxBytes: 4_194_304,
   /** Far more than anybody names by hand: beyond it data has become names. */
   maxFields: 1000,
@@ -33,11 +33,11 @@ export const SESSION_DEFAULTS = Object.freeze({
     maxBytes: 33_554_432,
     /** A few times what a healthy server ever takes to answer; shorter than anybody takes to notice a logout that is late. */
     maxStalenessMs: 2000,
-    /** Never: a user who is shown what was must be what the application wants. */
+    /** Never: showing users what was must be the application's own choice. */
     staleOnOutageMs: 0,
   }),
   encryption: Object.freeze({
-    /** What anybody could have written is not believed. */
+    /** A plaintext could have been written by anybody, so it is not believed. */
     acceptPlaintext: false,
     /** 5 minutes: a rotation is everywhere soon, and the provider is asked a few hundred times a day. */
     refreshMs: 300_000,

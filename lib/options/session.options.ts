@@ -12,7 +12,7 @@ type MiddlewareConfigProxy = ReturnType<MiddlewareConsumer['apply']>;
  * The cookie that carries the session's id: express-session's options.
  *
  * @remarks
- * What express-session takes as a function goes to `forRequest`. What is not taken: `expires` (one date for all sessions),
+ * A function, as express-session takes one, goes to `forRequest`. Not taken: `expires` (one date for all sessions),
  * `signed` and `encode` (always so).
  *
  * @public
@@ -45,7 +45,7 @@ export interface SessionCookieOptions {
   readonly forRequest?: ((request: IncomingMessage) => SessionRequestCookieOptions) | undefined;
 }
 
-/** What of the cookie may differ from request to request: all but its name. @public */
+/** Attributes of the cookie that may differ from request to request: all but its name. @public */
 export type SessionRequestCookieOptions = Omit<SessionCookieOptions, 'name' | 'forRequest'>;
 
 /** Options that `RedisSessionStore` and `SessionModule` share. @public */
@@ -82,7 +82,7 @@ export interface SessionStoreOptions {
   readonly redis?: SessionRedisOptions | undefined;
   /** @defaultValue 'replicated' with Sentinel, else 'primary' */
   readonly durability?: SessionDurability | undefined;
-  /** Whose session it is; enables sign-out everywhere and limits per user. Not with `store`. */
+  /** Reads the user's id from a session; enables sign-out everywhere and limits per user. Not with `store`. */
   readonly userId?: ((session: Partial<SessionData>) => string | number | null | undefined) | undefined;
   /** Where a user who signs in comes from; shown by `SessionService.list()`. Not with `store`. */
   readonly describe?: ((request: Request) => Readonly<Record<string, string>>) | undefined;
@@ -91,10 +91,10 @@ export interface SessionStoreOptions {
    * `SCAN`) learn no user ids. At least 32 characters; it must never change. Without it the id itself stands there.
    */
   readonly hashUserIds?: string | undefined;
-  /** How many sessions one user may have at the same time; needs `userId`. Without it as many as he likes. @range 1 … 10000 */
+  /** How many sessions one user may have at the same time; needs `userId`. Without it as many as they like. @range 1 … 10000 */
   readonly maxSessionsPerUser?: number | SessionUserLimitOptions | undefined;
   /**
-   * What becomes of a top-level field that another request changed since this one loaded the session: the last one wins
+   * Decides about a top-level field that another request has changed since this one loaded the session: the last one wins
    * (`'merge'`), or the later is refused by a 409 and nothing of it is stored (`'reject'`). Not with `store`.
    *
    * @defaultValue 'merge'
@@ -137,8 +137,8 @@ export interface SessionEncryptionOptions {
     | readonly SessionEncryptionKey[]
     | (() => readonly SessionEncryptionKey[] | Promise<readonly SessionEncryptionKey[]>);
   /**
-   * Whether fields that were stored without encryption are read, too: while an installation moves. Who can write to Redis can forge
-   * sessions meanwhile.
+   * Whether fields that were stored without encryption are read, too, while an installation moves. Anybody who can write to Redis can
+   * forge sessions meanwhile.
    *
    * @defaultValue false
    */
@@ -156,7 +156,7 @@ export interface SessionEncryptionOptions {
 /** The near cache. @public */
 export interface SessionNearCacheOptions {
   /**
-   * What it may take of this process's memory, by estimate; the sessions used least recently go first.
+   * Memory of this process that it may take, by estimate; the sessions used least recently go first.
    *
    * @defaultValue 33554432 (32 MiB)
    * @unit bytes
@@ -164,8 +164,8 @@ export interface SessionNearCacheOptions {
    */
   readonly maxBytes?: number | undefined;
   /**
-   * How old what is read from it can be at the most when word of changes does not arrive: without a proof of that time the
-   * cache is emptied and not asked.
+   * Greatest age of what is read from it when key invalidations do not arrive. Without a proof younger than this the cache is
+   * emptied and not asked.
    *
    * @defaultValue 2000
    * @unit milliseconds
@@ -182,7 +182,7 @@ export interface SessionNearCacheOptions {
   readonly staleOnOutageMs?: number | undefined;
 }
 
-/** What happens when a user signs in once more than he may. @public */
+/** Decides about a user who signs in once more than they may. @public */
 export interface SessionUserLimitOptions {
   /** Sessions that one user may have at the same time. @range 1 … 10000 */
   readonly max: number;
@@ -194,7 +194,7 @@ export interface SessionUserLimitOptions {
 export interface RedisSessionStoreOptions extends SessionStoreOptions {
   /** Where the sessions live. */
   readonly redis: SessionRedisOptions;
-  /** Takes what happens to sessions; without it nobody is told. */
+  /** Receives the events of sessions. */
   readonly onEvent?: SessionEventListener | undefined;
 }
 
@@ -239,7 +239,7 @@ export interface SessionModuleOptions extends SessionStoreOptions {
   /** Makes the id of a new session. @defaultValue express-session's: 24 random bytes */
   readonly genid?: ((req: unknown) => string) | undefined;
   /**
-   * What a request gets when the sessions cannot be reached by the operation's deadline: a 503 (`'reject'`), or an empty session
+   * Decides about a request whose session cannot be reached by the operation's deadline: a 503 (`'reject'`), or an empty session
    * that cannot be stored (`'anonymous'`): no cookie is issued and the user's own stays.
    *
    * @defaultValue 'reject'

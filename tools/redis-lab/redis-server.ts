@@ -56,6 +56,8 @@ export interface RedisServerOptions {
   /** Where it works; a temporary directory unless given, removed with `stop()`. */
   readonly dir?: string;
   readonly sentinel?: boolean;
+  /** The program. @defaultValue that of the environment variable `REDIS_SERVER`, or `redis-server` */
+  readonly program?: string | undefined;
   /** How `cli` gets in. With `tls` the server listens with TLS only (the certificate lines belong to `config`). */
   readonly access?: RedisAccess | undefined;
   /** A command that runs the server, for example `ip netns exec <namespace>`. */
@@ -131,7 +133,7 @@ class LabRedisProcess implements RedisProcess {
 
   async start(awaitReady = true): Promise<void> {
     const mode = this.#options.sentinel ? ['--sentinel'] : [];
-    const child = spawnChild(SERVER, [this.#configFile, ...(this.#options.args ?? []), ...mode], {
+    const child = spawnChild(this.#options.program ?? SERVER, [this.#configFile, ...(this.#options.args ?? []), ...mode], {
       prefix: this.#options.prefix,
       cwd: this.#dir,
     });

@@ -48,6 +48,8 @@ export interface SentinelTopologyOptions {
   readonly sentinelAuth?: LabCredentials;
   /** TLS for data nodes and Sentinels; nothing listens without it. @defaultValue false */
   readonly tls?: boolean;
+  /** The program of nodes and Sentinels. @defaultValue as for {@link startRedisServer} */
+  readonly program?: string | undefined;
   /** Where each process runs; on free ports of 127.0.0.1 unless given. */
   readonly place?: (kind: 'node' | 'sentinel', index: number) => LabPlace;
 }
@@ -285,6 +287,7 @@ class LabSentinelTopology implements SentinelTopology {
     const announced = kind === 'node' ? [`replica-announce-ip ${name}`] : announcing(String(name));
     const server = await startRedisServer({
       ...place,
+      program: this.#options.program,
       sentinel: kind === 'sentinel',
       access: { ...auth, ...(this.#certificates && { tls: { ca: this.#certificates.ca } }) },
       config: [...(this.#certificates?.config ?? []), ...users, ...(name === undefined ? [] : announced), ...config],

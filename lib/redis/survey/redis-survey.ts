@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { RedisClusterSurvey, RedisNodeSurvey, RedisSurvey, RedisSurveyOptions } from '../../core/redis-survey.js';
+import { within } from '../../core/within.js';
 import type { RedisNodeOptions, ResolvedRedisOptions, ResolvedRedisTopology } from '../../options/redis.options.js';
 import { addressKey, translateAddress, type NodeAddress } from '../connection/node-address.js';
 import { parseInfo } from '../connection/node-report.js';
@@ -158,18 +159,4 @@ async function surveyClient(
 
 function nodesOf(client: Redis | Cluster): readonly Redis[] {
   return 'nodes' in client ? client.nodes() : [client];
-}
-
-async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

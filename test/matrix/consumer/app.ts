@@ -1,16 +1,18 @@
 /** What a user writes; compiled to ESM and to CommonJS, against the packed package, by every TypeScript we support. */
 import 'reflect-metadata';
-import { Controller, Get, Inject, Module, Post } from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import type { AddressInfo } from 'node:net';
 import type { LiveSession } from 'nestjs-ha-session';
-import { CurrentSession, SessionModule, SessionService, SessionValue } from 'nestjs-ha-session';
+import { CurrentSession, SessionAccess, SessionModule, SessionService, SessionValue } from 'nestjs-ha-session';
 import { SessionHealthIndicator, SessionHealthModule } from 'nestjs-ha-session/health';
 
 declare module 'express-session' {
   interface SessionData {
     user: { name: string; roles: string[] };
+    cart: string[];
   }
 }
 
@@ -23,14 +25,28 @@ class AccountController {
   ) {}
 
   @Post('login')
-  login(@CurrentSession() session: LiveSession) {
+  async login() {
+    const session = await this.sessions.regenerate();
     session.user = { name: 'ada', roles: ['clerk'] };
     return { stored: true };
   }
 
+  @Post('cart')
+  @SessionAccess('exclusive')
+  add(@CurrentSession() session: LiveSession, @Body() { item }: { item: string }) {
+    session.cart = [...(session.cart ?? []), item];
+    return { items: session.cart.length };
+  }
+
   @Get('me')
-  me(@SessionValue('user') user: { name: string; roles: string[] } | undefined) {
-    return { name: user?.name ?? null };
+  me(@SessionValue('user') user: { name: string; roles: string[] } | undefined, @SessionValue('cart') cart?: string[]) {
+    return { name: user?.name ?? null, cart: cart ?? [] };
+  }
+
+  @Post('logout')
+  async logout(@CurrentSession() session: LiveSession) {
+    await session.destroy();
+    return { ended: true };
   }
 
   @Get('count')
@@ -57,6 +73,7 @@ const { sentinels, name } = JSON.parse(process.env['TOPOLOGY'] ?? '') as {
       secret: 'a-secret-of-the-packaging-tests-0123456789',
       redis: { sentinels, name },
       cookie: { secure: 'auto' },
+      userId: (session) => session.user?.name,
     }),
     TerminusModule,
     SessionHealthModule,
@@ -65,8 +82,15 @@ const { sentinels, name } = JSON.parse(process.env['TOPOLOGY'] ?? '') as {
 })
 class AppModule {}
 
+async function create(): Promise<INestApplication> {
+  const logger = { logger: ['error' as const, 'warn' as const] };
+  if (process.env['PLATFORM'] !== 'fastify') return NestFactory.create(AppModule, logger);
+  const { FastifyAdapter } = await import('@nestjs/platform-fastify');
+  return NestFactory.create(AppModule, new FastifyAdapter(), logger);
+}
+
 async function start(): Promise<void> {
-  const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+  const app = await create();
   // Nest warns of an old wildcard only once there is a prefix.
   app.setGlobalPrefix('api');
   app.enableShutdownHooks();
