@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Build } from './cells.js';
 import { ROOT, run } from './package.js';
 
-const TSC_OPTIONS = '--target es2022 --module nodenext --strict --experimentalDecorators --emitDecoratorMetadata --types node';
+const TSC_OPTIONS =
+  '--target es2022 --module nodenext --strict --experimentalDecorators --emitDecoratorMetadata --types node';
 
 /** What a bundle leaves to Node: peers that Nest loads only where an application uses them, and the platform that is not used. */
 const NOT_BUNDLED = [
@@ -78,7 +79,8 @@ function swcOptions(type: 'es6' | 'commonjs') {
 
 function esbuildOptions(): string[] {
   // Packages of CommonJS inside an ESM bundle call `require`.
-  const require = "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
+  const require =
+    "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
   return [
     '--bundle',
     '--platform=node',

@@ -4,7 +4,12 @@
 export const PEERS = {
   newest: { nest: '^12.0.0', terminus: '^12.0.0', ioredis: '^6.0.0', 'express-session': '^1.19.0' },
   oldest: { nest: '^11.0.0', terminus: '^11.0.0', ioredis: '~5.11.0', 'express-session': '~1.18.0' },
-  'Nest 12 with ioredis 5.11': { nest: '^12.0.0', terminus: '^12.0.0', ioredis: '~5.11.0', 'express-session': '^1.19.0' },
+  'Nest 12 with ioredis 5.11': {
+    nest: '^12.0.0',
+    terminus: '^12.0.0',
+    ioredis: '~5.11.0',
+    'express-session': '^1.19.0',
+  },
   'Nest 11 with ioredis 6': { nest: '^11.0.0', terminus: '^11.0.0', ioredis: '^6.0.0', 'express-session': '^1.18.0' },
 } as const;
 
@@ -18,7 +23,8 @@ export const NODE_RELEASES = ['20.19.0', '22', '24', '26'] as const;
 export const COMPILERS = ['typescript-5.9', 'typescript', 'typescript-7'] as const;
 
 /** How a consumer's application becomes what Node runs. */
-export type Build = 'tsc to ESM' | 'tsc to CommonJS' | 'SWC to ESM' | 'SWC to CommonJS' | 'esbuild bundle' | 'webpack bundle';
+export type Build =
+  'tsc to ESM' | 'tsc to CommonJS' | 'SWC to ESM' | 'SWC to CommonJS' | 'esbuild bundle' | 'webpack bundle';
 
 /** What runs a consumer's own tests. */
 export const RUNNERS = ['vitest', 'jest'] as const;

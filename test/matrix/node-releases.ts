@@ -16,6 +16,14 @@ export function nodeProgram(release: string, cache: string): Promise<string> {
 async function installNode(release: string, folder: string): Promise<string> {
   const name = `node-${process.platform}-${process.arch}`;
   await mkdir(folder, { recursive: true });
-  await run('npm', ['install', '--prefix', folder, '--prefer-offline', '--no-audit', '--no-fund', `${name}@${release}`]);
+  await run('npm', [
+    'install',
+    '--prefix',
+    folder,
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    `${name}@${release}`,
+  ]);
   return join(folder, 'node_modules', name, 'bin/node');
 }

@@ -57,7 +57,11 @@ export async function install(
 /** Installs programs into the folder of a consumer. */
 export async function addTools(project: string, tools: readonly string[]): Promise<void> {
   if (tools.length === 0) return;
-  await run('npm', ['install', '--save-dev', '--prefer-offline', '--legacy-peer-deps', '--no-audit', '--no-fund', ...tools], {
-    cwd: project,
-  });
+  await run(
+    'npm',
+    ['install', '--save-dev', '--prefer-offline', '--legacy-peer-deps', '--no-audit', '--no-fund', ...tools],
+    {
+      cwd: project,
+    },
+  );
 }

@@ -16,7 +16,11 @@ export interface RunningApp {
 /** Starts what a build has made. */
 export async function startApp(
   file: string,
-  { node, platform, redis }: { readonly node: string; readonly platform: string; readonly redis: SentinelClientOptions },
+  {
+    node,
+    platform,
+    redis,
+  }: { readonly node: string; readonly platform: string; readonly redis: SentinelClientOptions },
 ): Promise<RunningApp> {
   const { sentinels, name } = redis;
   // A CommonJS application that requires Nest 12 is warned of require(esm) by Node 20; that is between Nest and Node.

@@ -133,10 +133,14 @@ class LabRedisProcess implements RedisProcess {
 
   async start(awaitReady = true): Promise<void> {
     const mode = this.#options.sentinel ? ['--sentinel'] : [];
-    const child = spawnChild(this.#options.program ?? SERVER, [this.#configFile, ...(this.#options.args ?? []), ...mode], {
-      prefix: this.#options.prefix,
-      cwd: this.#dir,
-    });
+    const child = spawnChild(
+      this.#options.program ?? SERVER,
+      [this.#configFile, ...(this.#options.args ?? []), ...mode],
+      {
+        prefix: this.#options.prefix,
+        cwd: this.#dir,
+      },
+    );
     this.#child = child;
     this.#frozen = false;
     child.once('exit', () => {
