@@ -22,12 +22,14 @@ export { SessionScriptError } from './errors/session-script.error.js';
 export { SessionSerializationError } from './errors/session-serialization.error.js';
 export { SessionStaleError } from './errors/session-stale.error.js';
 export { SessionTooLargeError } from './errors/session-too-large.error.js';
+export { SessionSignInRequiredError, SessionSignInTooOldError } from './errors/session-sign-in.error.js';
 export { SessionTooManyFieldsError } from './errors/session-too-many-fields.error.js';
 export { SessionUnavailableError } from './errors/session-unavailable.error.js';
 export type { SessionUnavailableReason } from './errors/session-unavailable.error.js';
 export { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 export { SessionUserIdError } from './errors/session-user-id.error.js';
 export { SessionError, isSessionError } from './errors/session.error.js';
+export { RequireRecentSignIn } from './http/recent-sign-in.guard.js';
 export { SessionAccess } from './http/session-access.decorator.js';
 export {
   CurrentSession,
@@ -67,6 +69,7 @@ export type {
   SessionStoreOptions,
   SessionUserLimitOptions,
 } from './options/session.options.js';
+export { SESSION_LIFETIMES } from './options/session-lifetimes.js';
 export { SessionDoctor } from './session.doctor.js';
 export { createSessionMiddleware } from './session-middleware.js';
 export type { SessionMiddleware } from './session-middleware.js';
@@ -75,7 +78,13 @@ export type { SessionEventType } from './session.events.js';
 export { SessionModule } from './session.module.js';
 export type { SessionModuleRegistration } from './session.module.js';
 export { SessionService } from './session.service.js';
-export type { RegenerateOptions, RevokeOptions, SignOutOptions } from './session.service.js';
+export type { RegenerateOptions, RevokeOptions, SignOutOptions } from './session.service.options.js';
+export type {
+  DestroyOptions,
+  SessionAuthenticationOptions,
+  SessionAuthenticationState,
+  SessionRemaining,
+} from './session.authentication.js';
 export type { SessionSummary } from './session.summary.js';
 export type { SessionForecast } from './stats/capacity-forecast.js';
 export type { SessionInstallationEvent } from './stats/installation-event.js';

@@ -2,13 +2,29 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Session, SessionData, Store } from 'express-session';
 import type { SessionLink, SessionLinkStatus } from './core/session-link.js';
 import type { SessionLinkEvents } from './core/session-link-events.js';
-import { isStoredId, storedId } from './core/session-id.js';
-import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
+import { isStoredId, providerName, storedId } from './core/session-id.js';
+import { SESSION_LINK, SESSION_OPTIONS, SESSION_REPOSITORY, SESSION_STORE } from './core/session.tokens.js';
 import { SessionMissingError } from './errors/session-missing.error.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import { SessionContext } from './http/session-context.js';
 import { SessionEnds } from './http/session-ends.js';
+import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
+import {
+  checkAuthentication,
+  checkProviderSid,
+  clearSiteData,
+  requireDraft,
+  requireRequest,
+} from './session.authentication.js';
+import type {
+  DestroyOptions,
+  SessionAuthenticationOptions,
+  SessionAuthenticationState,
+  SessionRemaining,
+} from './session.authentication.js';
 import { SessionEvents } from './session.events.js';
+import { checkGrace } from './session.service.options.js';
+import type { RegenerateOptions, RevokeOptions, SignOutOptions } from './session.service.options.js';
 import { summaryOf } from './session.summary.js';
 import type { SessionSummary } from './session.summary.js';
 import type { SessionInstallation } from './stats/session.stats.js';
@@ -16,48 +32,6 @@ import { SessionStats } from './stats/session.stats.js';
 import { promised } from './store/callback.js';
 import type { SessionNearCacheStatus, SessionRepository } from './store/session-repository.js';
 import { userIdText } from './store/user-id.js';
-
-/** Which sessions stay when a user is signed out everywhere. @public */
-export interface SignOutOptions {
-  /** `'current'`: that of the request that asks; or a stored id. It stays even if it gets a new id meanwhile. Without it all end. */
-  readonly except?: string | undefined;
-}
-
-/** Whose session may be ended. @public */
-export type RevokeOptions =
-  | {
-      /** Only a session of this user: take it from the session of the request, never from the request itself. */
-      readonly userId: string | number;
-    }
-  | {
-      /** Any user's session: for administrators. */
-      readonly ofAnyUser: true;
-    };
-
-/** How a session gets a new id. @public */
-export interface RegenerateOptions {
-  /** Top-level fields that the new session keeps; `'all'`: every one. @defaultValue none */
-  readonly keep?: readonly string[] | 'all' | undefined;
-  /**
-   * How long requests that still come with the old id find the session as it was, without a change of theirs being stored, so
-   * that a page's parallel requests are not logged out. 0: the old id is worth nothing at once.
-   *
-   * @defaultValue 0
-   * @range 0 … 60,000
-   * @unit milliseconds
-   */
-  readonly graceMs?: number | undefined;
-  /**
-   * Whether the user has authenticated in this request, as at a step-up: `authenticatedAt` is now, and `absoluteTimeoutMs` begins
-   * anew. Otherwise the session inherits both: a new id alone is no new authentication.
-   *
-   * @defaultValue false
-   */
-  readonly reauthenticated?: boolean | undefined;
-}
-
-/** The longest grace: the requests that a page has under way. @unit milliseconds */
-const MAX_GRACE_MS = 60_000;
 
 /**
  * The sessions, for any provider: no request scope is needed.
@@ -75,6 +49,7 @@ export class SessionService {
     @Inject(SessionEvents) private readonly events: SessionEvents,
     @Inject(SessionStats) private readonly stats: SessionStats,
     @Inject(SessionEnds) private readonly ends: SessionEnds,
+    @Inject(SESSION_OPTIONS) private readonly options: Pick<ResolvedSessionOptions, 'userId'>,
   ) {}
 
   /**
@@ -97,9 +72,7 @@ export class SessionService {
   async regenerate({ keep = [], graceMs = 0, reauthenticated = false }: RegenerateOptions = {}): Promise<
     Session & Partial<SessionData>
   > {
-    if (!(graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
-      throw new RangeError(`graceMs must be a number of milliseconds from 0 to ${MAX_GRACE_MS}.`);
-    }
+    checkGrace(graceMs);
     const session = this.requireCurrent('regenerate()');
     const kept = Object.entries(session).filter(
       ([name]) => name !== 'cookie' && (keep === 'all' || keep.includes(name)),
@@ -113,12 +86,50 @@ export class SessionService {
    *
    * @throws SessionUnavailableError when it could not be ended; the response will try again, or fail.
    */
-  async destroy(): Promise<void> {
+  async destroy(options: DestroyOptions = {}): Promise<void> {
     const session = this.current();
     if (!session) return;
     await promised<void>((done) => {
       session.destroy(done);
     });
+    clearSiteData(this.context, options);
+  }
+
+  /**
+   * Notes that the user of the request's session has authenticated in this request, at a sign-in or a step-up: stored with the
+   * session. The absolute deadline begins anew, unless somebody acts in the user's name. Call `regenerate` as well.
+   */
+  markAuthenticated(options: SessionAuthenticationOptions = {}): void {
+    this.requireRepository('markAuthenticated()');
+    const draft = requireDraft(this.context, this.options, 'markAuthenticated()');
+    checkAuthentication(options);
+    const { method = null, providerSid } = options;
+    const actor = userIdText(options.actor);
+    draft.authentication = {
+      method,
+      actor,
+      provider: providerSid === undefined ? undefined : providerName(providerSid),
+    };
+  }
+
+  /**
+   * How the user of the request's session has authenticated; `null` when nobody is signed in.
+   */
+  authentication(): SessionAuthenticationState | null {
+    this.requireRepository('authentication()');
+    const { authentication, signIn } = requireDraft(this.context, this.options, 'authentication()');
+    return authentication ? { ageMs: 0, method: authentication.method, actor: authentication.actor } : (signIn ?? null);
+  }
+
+  /**
+   * How long the request's session still lives, as it is stored now: for the page that warns before the end, which asks by a route
+   * with `@SessionAccess('passive')`. `null` when it is not stored. Asks nobody.
+   */
+  remaining(): SessionRemaining | null {
+    this.requireRepository('remaining()');
+    const left = requireRequest(this.context, 'remaining()').current.draft?.remaining;
+    if (!left) return null;
+    return { idleMs: left.idleMs, absoluteMs: left.absoluteMs === Infinity ? null : left.absoluteMs };
   }
 
   /**
@@ -201,6 +212,19 @@ export class SessionService {
   }
 
   /**
+   * Ends all sessions whose user signed in by this session of an identity provider (`markAuthenticated({ providerSid })`): OpenID
+   * Connect's back-channel logout. None of them gets a new id meanwhile, and for an hour nobody signs in by it any more. Resolves with
+   * how many it ended.
+   */
+  async revokeBySid(sid: string): Promise<number> {
+    const { endings } = this.requireRepository('revokeBySid()');
+    checkProviderSid(sid);
+    const ended = await this.context.told(endings.endProvider(providerName(sid)));
+    for (const { id, userId } of ended) this.events.emit({ type: 'revoked', id, userId, reason: 'revokeBySid' });
+    return ended.length;
+  }
+
+  /**
    * Ends every session of this installation from before now, anonymous ones too, and nothing else; resolves with how many it ended.
    * For emergencies. None of them gets a new id, or is put back by a request that was under way.
    *
@@ -253,7 +277,7 @@ export class SessionService {
    * @param listener - gets the event's payload; must not throw
    */
   onLink<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {
-    return this.link?.on(event, listener) ?? ignore;
+    return this.link?.on(event, listener) ?? (() => undefined);
   }
 
   private currentId(): string | undefined {
@@ -271,8 +295,4 @@ export class SessionService {
     if (!this.repository) throw new SessionUnsupportedError(what, 'sessions in Redis or in this process');
     return this.repository;
   }
-}
-
-function ignore(): void {
-  // Nobody was subscribed.
 }

@@ -33,7 +33,7 @@ export type SessionEvent =
       readonly id: string;
       readonly userId: string | null;
       /** `limit`: its user signed in elsewhere and `maxSessionsPerUser` was reached. */
-      readonly reason: 'revoke' | 'signOutEverywhere' | 'limit';
+      readonly reason: 'revoke' | 'signOutEverywhere' | 'revokeBySid' | 'limit';
     }
   | {
       /** A request's change was not stored. */

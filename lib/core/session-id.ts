@@ -47,6 +47,11 @@ export function userBucket(userId: string, bucketCount: number): number {
   return bucketCount === 1 ? 0 : hashBucket(digestOf(userId), bucketCount);
 }
 
+/** The name of an identity provider's session in the store: nobody learns its `sid` from it. @internal */
+export function providerName(sid: string): string {
+  return digestOf(sid);
+}
+
 /** Whether a text has the form of a stored id. @internal */
 export function isStoredId(text: string): boolean {
   return STORED_ID.test(text);

@@ -28,10 +28,14 @@ export interface StoredSession {
   readonly about: string | null;
   /** When its user authenticated: epoch milliseconds of the repository's clock; `null` when it is nobody's. */
   readonly authenticatedAtMs: number | null;
+  /** How long ago that was, in milliseconds; `null` when it is nobody's. */
+  readonly authenticatedAgoMs: number | null;
   /** Method of their authentication, as it was given to `markAuthenticated`, or `null`. */
   readonly method: string | null;
   /** Id of the person that acts in the user's name (impersonation), or `null`. */
   readonly actor: string | null;
+  /** Name of the identity provider's session by which they signed in, or `null`. */
+  readonly provider: string | null;
   /** Stored id of the first session of those that were moved to this one; its own when there was no other. */
   readonly lineage: string;
   /** Whether its id was given up for another one: it can be read for its grace and counts no more. */
@@ -42,10 +46,12 @@ export interface StoredSession {
 
 /** How a user has authenticated. @internal */
 export interface SessionAuthentication {
-  /** `password`, `webauthn` … without white space, or `null`. */
+  /** `password`, `webauthn` …, or `null`. */
   readonly method: string | null;
   /** Id of the person that acts in the user's name, or `null`. With an actor the session's absolute deadline stays. */
   readonly actor: string | null;
+  /** Name of the identity provider's session, or `null`. */
+  readonly provider: string | null;
 }
 
 /** Changes of one request to its session. @internal */
@@ -70,6 +76,8 @@ export interface SessionChange {
   readonly keepsUser: boolean;
   /** Authentication of the session's user in this request; without it a sign-in counts as one of an unknown method. */
   readonly authentication?: SessionAuthentication | undefined;
+  /** Name of the identity provider's session by which its user signed in, before or by this change; `null`: none. */
+  readonly provider?: string | null | undefined;
   /** JSON text of where the user comes from, or `undefined` when that stays. */
   readonly about?: string | undefined;
   /** JSON text that each field of the change must have now (`undefined`: must not be there); without it whatever it has. */

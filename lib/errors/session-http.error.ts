@@ -5,9 +5,16 @@ import { brand } from './session.error.js';
 /** Messages for clients, in the shape of Nest's own error bodies: nothing internal. */
 const MESSAGES = {
   [HttpStatus.UNAUTHORIZED]: 'Unauthorized',
+  [HttpStatus.FORBIDDEN]: 'Forbidden',
   [HttpStatus.CONFLICT]: 'Conflict',
   [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
 };
+
+/** @internal */
+export interface SessionHttpErrorOptions {
+  /** Members of the response's body beside `statusCode` and `message`. */
+  readonly shown?: Readonly<Record<string, unknown>> | undefined;
+}
 
 /**
  * An error that stands for an HTTP status other than 500: an HTTP exception of Nest, so that guards, handlers and services may
@@ -19,8 +26,8 @@ export abstract class SessionHttpError extends HttpException implements SessionE
   /** As that of every {@link SessionError}. */
   abstract readonly code: string;
 
-  constructor(status: keyof typeof MESSAGES, message: string, options?: ErrorOptions) {
-    super({ statusCode: status, message: MESSAGES[status] }, status, options);
+  constructor(status: keyof typeof MESSAGES, message: string, options?: ErrorOptions & SessionHttpErrorOptions) {
+    super({ statusCode: status, message: MESSAGES[status], ...options?.shown }, status, options);
     brand(this, new.target.name);
     this.message = message;
     // Taken by Nest's constructor before there was a message.

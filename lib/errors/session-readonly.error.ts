@@ -9,7 +9,7 @@ export class SessionReadonlyError extends SessionError {
     readonly fields: readonly string[],
   ) {
     super(
-      `A handler with @SessionAccess('readonly') changed ${fields.map((field) => `"${field}"`).join(', ') || 'its session'}; ` +
+      `A handler with @SessionAccess('readonly') or 'passive' changed ${fields.map((field) => `"${field}"`).join(', ') || 'its session'}; ` +
         "nothing was stored. Take the change out, or give the handler 'shared' or 'exclusive' access.",
     );
   }

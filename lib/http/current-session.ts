@@ -4,7 +4,13 @@ import { SessionCookieUnsendableError } from '../errors/session-cookie-unsendabl
 import { SessionNotLiveError } from '../errors/session-not-live.error.js';
 import { SessionReadonlyError } from '../errors/session-readonly.error.js';
 import { SessionStaleError } from '../errors/session-stale.error.js';
-import type { PendingChange, RequestDraft, RequestMove, RequestStore } from '../store/request-store.js';
+import type {
+  PendingChange,
+  RequestAuthentication,
+  RequestDraft,
+  RequestMove,
+  RequestStore,
+} from '../store/request-store.js';
 import { isSessionCookie } from './cookie-attributes.js';
 import { createLiveSession, equipSession, isSessionObject, SESSION_REQUEST } from './live-session.js';
 import type { SessionRawRequest } from './live-session.js';
@@ -67,8 +73,9 @@ export class CurrentSession {
   }
 
   /** Gives the request a new session in place of the one it had. */
-  renew(port: RequestStore): void {
+  renew(port: RequestStore, authentication?: RequestAuthentication): void {
     this.replace(port.begin(this.freshId(), this.source));
+    if (this.draft) this.draft.authentication = authentication;
   }
 
   /** Gives a stored session a new id; the draft of its successor, or `null` when it is gone. */
@@ -155,8 +162,8 @@ export class CurrentSession {
     if (isOptional && isEmpty(live)) return undefined;
     const pending = port.inspect(draft, live);
     if (pending !== undefined && !draft.isStored) this.requireCookie('a new session');
-    if (access !== 'readonly' || pending === undefined || pending === 'touch') return pending;
-    if (pending.fields.length > 0 || (isSessionCookie(cookie) && cookie.isChanged))
+    if (!isReadOnly(access) || pending === undefined || pending === 'touch') return pending;
+    if (pending.fields.length > 0 || pending.authentication || (isSessionCookie(cookie) && cookie.isChanged))
       throw new SessionReadonlyError(pending.fields);
     return undefined;
   }
@@ -182,6 +189,10 @@ export class CurrentSession {
   private freshId(): string {
     return this.policy.genid?.(this.request) ?? randomBytes(24).toString('base64url');
   }
+}
+
+function isReadOnly(access: SessionAccessMode | undefined): boolean {
+  return access === 'readonly' || access === 'passive';
 }
 
 /** Whether a session holds nothing of the application's. @internal */

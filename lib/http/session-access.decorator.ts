@@ -16,7 +16,7 @@ const INTERCEPTOR = new SessionAccessInterceptor();
  * middleware and global interceptors run before. A request waits for at most `lockTimeoutMs`, then gets a 503. A process that
  * dies holds the lock for eight more seconds.
  *
- * @param mode - `'shared'`, `'exclusive'`, `'readonly'` or `'none'`
+ * @param mode - `'shared'`, `'exclusive'`, `'readonly'`, `'passive'` or `'none'`
  * @public
  */
 export function SessionAccess(mode: SessionAccessMode): ClassDecorator & MethodDecorator {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { SessionGoneError } from '../errors/session-gone.error.js';
-import type { PendingChange, RequestDraft, RequestStore } from '../store/request-store.js';
+import type { PendingChange, RequestAuthentication, RequestDraft, RequestStore } from '../store/request-store.js';
 import { CallQueue } from './call-queue.js';
 import { CurrentSession, isEmpty, PLAIN_RENEWAL, type SessionRenewal } from './current-session.js';
 import { ExclusiveAccess } from './exclusive-access.js';
@@ -93,9 +93,9 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
   }
 
   /** Gives the request a new session under a new id. */
-  generate(): void {
+  generate(authentication?: RequestAuthentication): void {
     this.isCookieDue = false;
-    this.current.renew(this.port);
+    this.current.renew(this.port, authentication);
   }
 
   save(session: LiveSession): Promise<void> {
@@ -113,7 +113,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       this.current.requireCookie('regenerate()');
       const { draft } = this.current;
       if (draft?.isStored) await this.moveOn(draft, renewal);
-      else await this.end(this.request.sessionID ?? '').finally(this.generate.bind(this));
+      else await this.end(this.request.sessionID ?? '').finally(this.generate.bind(this, draft?.authentication));
     });
   }
 
@@ -202,7 +202,7 @@ export class SessionRequest implements SessionOperations, ResponseKeeper {
       const pending = current.pending(draft, live, this.port, this.access);
       if (pending === undefined) return undefined;
       if (pending !== 'touch') return this.storeChange(draft, live, pending);
-      if (!this.isTouchOwed) return undefined;
+      if (!this.isTouchOwed || this.access === 'passive') return undefined;
       this.isTouchOwed = false;
       // A deadline that could not be moved is no reason to fail a request that changed nothing.
       return this.port.touch(draft, live).catch(this.note.bind(this));

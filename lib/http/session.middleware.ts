@@ -122,7 +122,7 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
   }
 
   /** 6. The response is about to leave and its session is stored: the one decision whether it gets a cookie. */
-  cookiesFor({ request, current, brought, isCookieDue }: SessionRequest): readonly string[] {
+  cookiesFor({ request, current, brought, isCookieDue, access }: SessionRequest): readonly string[] {
     const { cookies, options } = this;
     const { value: live, storedDraft: draft, firstCookie } = current;
     // A request that has no cookie has none to lose.
@@ -133,7 +133,7 @@ class SessionHandling implements SessionPolicy<SessionRequest> {
     if (isGone) return [...cookies.expiredLines(firstCookie, request), ...strays];
     if (!draft || !live) return strays;
     const isOfRequest = brought?.sid === draft.sid;
-    const isDue = isCookieDue || options.rolling || (isOfRequest && brought.isOld);
+    const isDue = isCookieDue || (options.rolling && access !== 'passive') || (isOfRequest && brought.isOld);
     if (!isDue) return strays;
     if (live.cookie.secure && !cookies.isSecure(request)) {
       if (!isOfRequest) this.warnOfDroppedCookie(request);

@@ -86,8 +86,8 @@ class EncryptedRecords implements SessionRecords {
     return this.place.replace(sid, await this.seals.seal(idOf(sid), change));
   }
 
-  touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome> {
-    return this.place.touch(sid, idleTimeoutMs, userId);
+  touch(...call: Parameters<SessionRecords['touch']>): Promise<TouchOutcome> {
+    return this.place.touch(...call);
   }
 
   destroy(sid: string): Promise<'destroyed' | 'absent'> {

@@ -24,6 +24,9 @@ export class ForeignDraft implements RequestDraft {
   readonly userId = undefined;
   /** A foreign store has no locks. */
   owner: string | undefined = undefined;
+  authentication = undefined;
+  readonly signIn = undefined;
+  readonly remaining = undefined;
   /** `null`: the store does not have it. */
   snapshot: Snapshot | null = null;
 

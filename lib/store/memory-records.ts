@@ -47,14 +47,15 @@ export class MemoryRecords implements SessionRecords {
     const isSourced = source && source.userId !== null && source.userId === change.userId;
     const from = isSourced ? this.sessions.own(idOf(source.sid)) : undefined;
     if (isSourced && !(from && this.isSourceOf(change, from))) return Promise.resolve({ outcome: 'sourceGone' });
+    if (this.sessions.isProviderEnded(change.provider)) return Promise.resolve({ outcome: 'sourceGone' });
     const evicted = this.makeRoom(id, change);
     if (!evicted) return Promise.resolve({ outcome: 'refused' });
     const nowMs = this.sessions.clock.nowMs();
     const session = this.sessions.blank(id, this.options.absoluteTimeoutMs, nowMs);
     this.write(id, session, change, nowMs);
     if (from) {
-      const { latestMs, authenticatedAtMs, method, actor } = from;
-      Object.assign(session, { latestMs, authenticatedAtMs, method, actor });
+      const { latestMs, authenticatedAtMs, method, actor, provider } = from;
+      Object.assign(session, { latestMs, authenticatedAtMs, method, actor, provider });
       session.deadlineMs = Math.min(session.deadlineMs, latestMs);
     }
     const state = stateOf(session, nowMs);
@@ -66,6 +67,10 @@ export class MemoryRecords implements SessionRecords {
     const session = this.sessions.own(id);
     if (!session) return Promise.resolve({ outcome: 'gone' });
     if (!this.holdsLock(id, change)) return Promise.resolve({ outcome: 'lockLost' });
+    if (this.sessions.isProviderEnded(change.provider)) {
+      this.sessions.bury(id);
+      return Promise.resolve({ outcome: 'signedOut' });
+    }
     const { expected } = change;
     const fields = [...change.set.keys(), ...change.remove].filter(
       (name) => expected && expected.get(name) !== session.fields.get(name),
@@ -158,6 +163,7 @@ export class MemoryRecords implements SessionRecords {
     session.authenticatedAtMs = this.sessions.authenticationMs(userId, nowMs);
     session.method = authentication?.method ?? null;
     session.actor = authentication?.actor ?? null;
+    session.provider = authentication?.provider ?? null;
     // Who acts in another's name has not authenticated anew.
     if (session.actor === null) {
       session.latestMs = nowMs + (this.options.absoluteTimeoutMs ?? Infinity);

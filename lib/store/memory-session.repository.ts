@@ -6,7 +6,13 @@ import { MemoryRecords } from './memory-records.js';
 import type { MemoryRecordsOptions } from './memory-records.js';
 import { MemorySessions } from './memory-sessions.js';
 import type { MemorySession } from './memory-sessions.js';
-import type { SessionDirectory, SessionEndings, SessionRepository, SignOutScope } from './session-repository.js';
+import type {
+  EndedSession,
+  SessionDirectory,
+  SessionEndings,
+  SessionRepository,
+  SignOutScope,
+} from './session-repository.js';
 
 /** Settings of the in-process repository. @internal */
 export interface MemorySessionRepositoryOptions extends MemoryRecordsOptions {
@@ -54,6 +60,17 @@ class MemoryEndings implements SessionEndings {
     const ended = this.sessions.ofUser(userId).filter(([, { lineage }]) => lineage !== spared);
     for (const [id] of ended) this.sessions.bury(id);
     return Promise.resolve(ended.map(([id]) => id));
+  }
+
+  endProvider(provider: string): Promise<readonly EndedSession[]> {
+    this.sessions.endProvider(provider);
+    const ended: EndedSession[] = [];
+    for (const [id, session] of this.sessions.byId) {
+      if (session.provider !== provider || !this.sessions.live(id)) continue;
+      if (!session.isRotated) ended.push({ id, userId: session.userId });
+      this.sessions.bury(id);
+    }
+    return Promise.resolve(ended);
   }
 
   clear(): Promise<number> {

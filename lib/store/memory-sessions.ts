@@ -2,6 +2,9 @@ import type { Clock } from '../core/clock.js';
 import type { StoredSession } from '../core/session-record.js';
 import type { StoredState } from './session-repository.js';
 
+/** How long an identity provider's session that was ended is known as such; as long as in Redis. @unit milliseconds */
+const PROVIDER_MARK_LIFE_MS = 3_600_000;
+
 /** One session of this process. @internal */
 export interface MemorySession {
   readonly fields: Map<string, string>;
@@ -16,6 +19,7 @@ export interface MemorySession {
   authenticatedAtMs: number;
   method: string | null;
   actor: string | null;
+  provider: string | null;
   lineage: string;
   isRotated: boolean;
   nextId: string | null;
@@ -30,6 +34,8 @@ export class MemorySessions {
   readonly byId = new Map<string, MemorySession>();
   private readonly users = new Map<string, Set<string>>();
   private readonly tombstones = new Map<string, { readonly untilMs: number; readonly nextId: string | null }>();
+  /** When identity providers' sessions were ended. */
+  private readonly endedProviders = new Map<string, number>();
   /** When users were signed out everywhere. */
   private readonly marks = new Map<string, number>();
   private allMarkMs = 0;
@@ -49,7 +55,15 @@ export class MemorySessions {
     return {
       ...{ fields: new Map(), cookie: null, userId: null, about: null, createdAtMs, seenAtMs: createdAtMs },
       ...{ latestMs: createdAtMs + (absoluteTimeoutMs ?? Infinity), deadlineMs: 0, version: 0 },
-      ...{ authenticatedAtMs: createdAtMs, method: null, actor: null, lineage: id, isRotated: false, nextId: null },
+      ...{
+        authenticatedAtMs: createdAtMs,
+        method: null,
+        actor: null,
+        provider: null,
+        lineage: id,
+        isRotated: false,
+        nextId: null,
+      },
     };
   }
 
@@ -118,6 +132,16 @@ export class MemorySessions {
     return markMs;
   }
 
+  /** An identity provider's session is over: nobody can sign in by it for a while. */
+  endProvider(provider: string): void {
+    this.endedProviders.set(provider, this.clock.nowMs());
+  }
+
+  /** Whether an identity provider's session was ended. */
+  isProviderEnded(provider: string | null | undefined): boolean {
+    return provider !== null && provider !== undefined && this.endedProviders.has(provider);
+  }
+
   /** Ends a session; its id stays unusable for a while. */
   bury(id: string, nextId: string | null = null): void {
     const session = this.byId.get(id);
@@ -164,6 +188,8 @@ export class MemorySessions {
     for (const id of this.byId.keys()) this.live(id);
     for (const [id, { untilMs }] of this.tombstones) if (untilMs <= nowMs) this.tombstones.delete(id);
     for (const [userId, markMs] of this.marks) if (markMs + this.tombstoneMs <= nowMs) this.marks.delete(userId);
+    const endedBefore = nowMs - PROVIDER_MARK_LIFE_MS;
+    for (const [name, atMs] of this.endedProviders) if (atMs <= endedBefore) this.endedProviders.delete(name);
     this.sweepAt = Math.max(1024, 2 * (this.byId.size + this.tombstones.size));
   }
 
@@ -176,6 +202,7 @@ export class MemorySessions {
       id,
       fields: new Map(fields),
       authenticatedAtMs: session.userId === null ? null : authenticatedAtMs,
+      authenticatedAgoMs: session.userId === null ? null : Math.max(0, nowMs - authenticatedAtMs),
       longestRemainingMs: latestMs - nowMs,
       remainingMs: Math.max(0, deadlineMs - nowMs),
     };

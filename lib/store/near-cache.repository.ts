@@ -6,6 +6,7 @@ import type { SessionImports } from './session-imports.js';
 import type {
   CommitOutcome,
   CreateOutcome,
+  EndedSession,
   MoveOutcome,
   SessionDirectory,
   SessionEndings,
@@ -84,8 +85,8 @@ class NearCacheRecords implements SessionRecords {
     return changing(this.cache, storedId(sid, 1).id, () => this.place.replace(sid, change));
   }
 
-  touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome> {
-    return changing(this.cache, storedId(sid, 1).id, () => this.place.touch(sid, idleTimeoutMs, userId));
+  touch(...call: Parameters<SessionRecords['touch']>): Promise<TouchOutcome> {
+    return changing(this.cache, storedId(call[0], 1).id, () => this.place.touch(...call));
   }
 
   destroy(sid: string): Promise<'destroyed' | 'absent'> {
@@ -114,6 +115,15 @@ class NearCacheEndings implements SessionEndings {
   async signOut(userId: string, scope?: SignOutScope): Promise<readonly string[]> {
     const ended = await this.place.signOut(userId, scope);
     dropAll(this.cache, ended);
+    return ended;
+  }
+
+  async endProvider(provider: string): Promise<readonly EndedSession[]> {
+    const ended = await this.place.endProvider(provider);
+    dropAll(
+      this.cache,
+      ended.map(({ id }) => id),
+    );
     return ended;
   }
 

@@ -20,6 +20,8 @@ interface Entry {
   /** When it ends unless it is touched, and in any case; epoch milliseconds of Redis's clock. */
   readonly deadlineMs: number;
   readonly latestMs: number;
+  /** When its user authenticated, likewise; `null`: it is nobody's. */
+  readonly authenticatedMs: number | null;
   readonly bytes: number;
   /** Made when the session is found for the first time. */
   values: Map<string, unknown> | undefined;
@@ -79,6 +81,7 @@ export class NearCache implements KeyListener, SessionCache {
     return {
       ...entry.stored,
       values: entry.values,
+      authenticatedAgoMs: entry.authenticatedMs === null ? null : nowMs - entry.authenticatedMs,
       remainingMs: entry.deadlineMs - nowMs,
       longestRemainingMs: entry.latestMs - nowMs,
     };
@@ -105,6 +108,7 @@ export class NearCache implements KeyListener, SessionCache {
       stored,
       deadlineMs: nowMs + stored.remainingMs,
       latestMs: nowMs + stored.longestRemainingMs,
+      authenticatedMs: stored.authenticatedAgoMs === null ? null : nowMs - stored.authenticatedAgoMs,
       bytes: bytesOf(stored),
       values: undefined,
     });

@@ -24,19 +24,17 @@ export function expectations({ set, remove, expected }: SessionChange): string[]
 
 /**
  * How a user has authenticated, as lib/scripts/include/lineage.lua reads it: the moment by the clock of the user's slot (0: the
- * script's own), the longest life of the session from now on, the method, the actor.
+ * script's own), the longest life of the session from now on, the method with the provider's session, the actor.
  *
  * @internal
  */
 export function authenticationText(
-  { method, actor }: SessionAuthentication,
+  { method, actor, provider }: SessionAuthentication,
   atMs: number,
   absoluteMs: number | null,
 ): string {
   // Who acts in another's name has not authenticated anew.
   const longest = actor === null ? (absoluteMs ?? 0) : '-';
-  return `${atMs} ${longest} ${method ?? '-'}${actor === null ? '' : ` ${actor}`}`;
+  const how = `${method ?? '-'}${provider === null ? '' : `#${provider}`}`;
+  return `${atMs} ${longest} ${how}${actor === null ? '' : ` ${actor}`}`;
 }
-
-/** A sign-in of which nothing is known but that it happened. @internal */
-export const PLAIN_SIGN_IN: SessionAuthentication = Object.freeze({ method: null, actor: null });

@@ -4,11 +4,12 @@ import type { ScriptLink } from '../scripts/script-arguments.js';
 import { indexPages } from './redis-index-pages.js';
 import type { IndexEntry } from './redis-index-pages.js';
 import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
+import type { RedisProviders } from './redis-providers.js';
 import { MAX_MOVES } from './redis-session.reader.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
 import { isReserved } from './redis-user-index.js';
 import type { RedisUserIndex } from './redis-user-index.js';
-import type { SessionEndings, SignOutScope } from './session-repository.js';
+import type { EndedSession, SessionEndings, SignOutScope } from './session-repository.js';
 
 /** Which sessions are meant; without a condition any. */
 type Conditions = Partial<Omit<EndSessionArgs, 'id' | 'tombstoneMs'>>;
@@ -41,6 +42,7 @@ export class RedisEndings implements SessionEndings {
     private readonly layout: RedisKeyLayout,
     private readonly reader: RedisSessionReader,
     private readonly users: RedisUserIndex,
+    private readonly providers: RedisProviders,
     private readonly options: RedisEndingsOptions,
   ) {
     this.markLifeMs = options.markLifeMs ?? MARK_LIFE_MS;
@@ -63,6 +65,26 @@ export class RedisEndings implements SessionEndings {
       () => this.users.pages(userId),
       (entry) => this.endEntry(entry, conditions),
     );
+  }
+
+  async endProvider(provider: string): Promise<readonly EndedSession[]> {
+    await this.providers.end(provider);
+    const ended: EndedSession[] = [];
+    for await (const mark of this.providers.users(provider)) {
+      await this.endPages(
+        () => indexPages(this.link, this.layout.indexOf(mark)),
+        async ({ id }) => {
+          const session = await this.reader.load(this.layout.stored(id));
+          if (session?.provider !== provider) return null;
+          // Another sign-in of the same user meanwhile is not meant.
+          const conditions = { user: session.userId ?? '', authenticatedBy: session.authenticatedAtMs ?? 0 };
+          const last = await this.end(this.layout.stored(id), { ...conditions, reason: 'revoked' });
+          if (last !== null) ended.push({ id: last, userId: session.userId });
+          return last;
+        },
+      );
+    }
+    return ended;
   }
 
   async clear(): Promise<number> {

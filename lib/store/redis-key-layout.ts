@@ -8,6 +8,9 @@ export const INSTALLATIONS_KEY = '{nestjs-ha-session}:installations';
 /** How many ids are remembered with their keys: one takes some 200 bytes. */
 const REMEMBERED_IDS = 10_000;
 
+/** What the mark of a user begins with. */
+const USER_MARK = 'u:';
+
 /** Key names of one session, each made when it is asked for. @internal */
 export class SessionKeys {
   constructor(
@@ -111,7 +114,19 @@ export class RedisKeyLayout {
   user(userId: string): UserKeys {
     const name = userNameIn(userId, this.userIdKey);
     const tag = this.tag(userBucket(name, this.bucketCount));
-    const mark = `u:${name}`;
+    const mark = `${USER_MARK}${name}`;
+    return { user: `${tag}${mark}`, ended: `${tag}ended`, mark };
+  }
+
+  /** The index of a user, by its mark. */
+  indexOf(mark: string): string {
+    return `${this.tag(userBucket(mark.slice(USER_MARK.length), this.bucketCount))}${mark}`;
+  }
+
+  /** Keys of a session of an identity provider: the users who have signed in by it, and the marks of those that are over. */
+  provider(name: string): UserKeys {
+    const tag = this.tag(userBucket(name, this.bucketCount));
+    const mark = `i:${name}`;
     return { user: `${tag}${mark}`, ended: `${tag}ended`, mark };
   }
 

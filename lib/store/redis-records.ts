@@ -2,9 +2,11 @@ import { ChangeTokens } from '../core/session-id.js';
 import type { SessionChange, StoredSession } from '../core/session-record.js';
 import * as scripts from '../scripts/scripts.generated.js';
 import type { ScriptLink } from '../scripts/script-arguments.js';
-import { authenticationText, expectations, isSmall, PLAIN_SIGN_IN } from './redis-change-args.js';
+import { PLAIN_SIGN_IN } from './plain-sign-in.js';
+import { authenticationText, expectations, isSmall } from './redis-change-args.js';
 import type { RedisEndings } from './redis-endings.js';
 import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
+import type { RedisProviders } from './redis-providers.js';
 import type { RedisSessionReader } from './redis-session.reader.js';
 import { cookieCode } from './redis-session.reader.js';
 import type { RedisUserIndex, UserChange } from './redis-user-index.js';
@@ -46,6 +48,7 @@ export class RedisRecords implements SessionRecords {
     private readonly reader: RedisSessionReader,
     private readonly users: RedisUserIndex,
     private readonly endings: RedisEndings,
+    private readonly providers: RedisProviders,
     private readonly options: RedisRecordsOptions,
   ) {
     this.limits = new RedisUserLimits(users, endings);
@@ -56,6 +59,16 @@ export class RedisRecords implements SessionRecords {
   }
 
   async create(sid: string, change: SessionChange, source?: SessionSource): Promise<CreateOutcome> {
+    const result = await this.providers.around(change, () => this.createOwn(sid, change, source));
+    return result ?? (await this.over(sid, { outcome: 'sourceGone' }));
+  }
+
+  async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
+    const result = await this.providers.around(change, () => this.commitOwn(sid, change));
+    return result ?? (await this.over(sid, { outcome: 'signedOut' }));
+  }
+
+  private async createOwn(sid: string, change: SessionChange, source?: SessionSource): Promise<CreateOutcome> {
     const keys = this.layout.session(sid);
     const from = source && source.userId !== null && source.userId === change.userId ? source.sid : undefined;
     const fromKeys = from === undefined ? undefined : this.layout.session(from);
@@ -86,7 +99,7 @@ export class RedisRecords implements SessionRecords {
     return { outcome: 'created', ...stateOf(reply), evicted: room.evicted, expired: reply.expired };
   }
 
-  async commit(sid: string, change: SessionChange): Promise<CommitOutcome> {
+  private async commitOwn(sid: string, change: SessionChange): Promise<CommitOutcome> {
     const keys = this.layout.session(sid);
     const room = await this.limits.makeRoom(keys, change);
     if (!room) return { outcome: 'refused' };
@@ -151,16 +164,23 @@ export class RedisRecords implements SessionRecords {
     return stateOf(reply);
   }
 
-  async touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome> {
+  async touch(...call: Parameters<SessionRecords['touch']>): Promise<TouchOutcome> {
+    const [sid, idleTimeoutMs, userId, provider] = call;
+    const work = (): Promise<TouchOutcome> => this.touchOwn(sid, idleTimeoutMs, userId);
+    const touched = await this.providers.along({ userId, idleTimeoutMs, provider }, work);
+    return touched ?? (await this.over(sid, { outcome: 'gone' }));
+  }
+
+  private async touchOwn(sid: string, idleMs: number, userId: string | null): Promise<TouchOutcome> {
     const keys = this.layout.session(sid);
-    await this.users.prolong(keys, userId, idleTimeoutMs);
+    await this.users.prolong(keys, userId, idleMs);
     const reply = await scripts.touchSession(
       this.link,
       { session: keys.session, live: keys.live, user: this.users.keysFor(userId)?.user },
-      { id: keys.id, idleMs: idleTimeoutMs, user: userId ?? '' },
+      { id: keys.id, idleMs, user: userId ?? '' },
     );
     if (reply.outcome === 'gone') return { outcome: 'gone' };
-    if (reply.user !== (userId ?? '')) await this.users.settle(keys, { userId, idleTimeoutMs }, reply.user, '');
+    if (reply.user !== (userId ?? '')) await this.users.settle(keys, { userId, idleTimeoutMs: idleMs }, reply.user, '');
     return { outcome: 'touched', ...stateOf(reply) };
   }
 
@@ -173,6 +193,11 @@ export class RedisRecords implements SessionRecords {
   }
 
   async move(sid: string, move: SessionMove): Promise<MoveOutcome> {
+    const moved = await this.providers.around(move.change, () => this.moveOwn(sid, move));
+    return moved ?? (await this.over(sid, { outcome: 'gone' }));
+  }
+
+  private async moveOwn(sid: string, move: SessionMove): Promise<MoveOutcome> {
     const keys = this.layout.session(sid);
     const next = this.layout.session(move.to);
     let { userId } = move.change;
@@ -192,6 +217,11 @@ export class RedisRecords implements SessionRecords {
       userId = reply.whose === '' ? null : reply.whose;
     }
     return { outcome: 'gone' };
+  }
+
+  /** The identity provider's session is over, and this one with it, or the one that it was moved to. */
+  private over<T>(sid: string, outcome: T): Promise<T> {
+    return this.destroy(sid).then(() => outcome);
   }
 
   private runMove(

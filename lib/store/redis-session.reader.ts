@@ -5,8 +5,8 @@ import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
 /** `format created seen life longest version …`, as lib/scripts/include/meta.lua writes it. */
 const META = /^(rotated )?1 (\d+) (-?\d+) (-?\d+) (\d+) (\d+)/;
 
-/** `offset method actor`, as lib/scripts/include/lineage.lua writes it. */
-const AUTH = /^(-?\d{1,16})(?: (\S+)(?: (.*))?)?$/s;
+/** `offset method#provider actor`, as lib/scripts/include/lineage.lua has it. */
+const AUTH = /^(-?\d{1,16})(?: ([^\s#]+)(?:#([\w-]+))?(?: (.*))?)?$/s;
 
 /** The last moment of the calendar (ECMA-262, time values): a session with a later one is garbled. @unit milliseconds */
 const MAX_MOMENT = 8.64e15;
@@ -138,8 +138,10 @@ export function parseStoredSession(id: string, reply: unknown, nowMs: number): S
     about: own.about ?? null,
     // Without a text of its own the user authenticated when the session was created.
     authenticatedAtMs: own.user === undefined ? null : created + Number(auth[1]),
+    authenticatedAgoMs: own.user === undefined ? null : Math.max(0, nowMs - created - Number(auth[1])),
     method: auth[2] === undefined || auth[2] === '-' ? null : auth[2],
-    actor: auth[3] ?? null,
+    provider: auth[3] ?? null,
+    actor: auth[4] ?? null,
     lineage: own.lineage ?? id,
     isRotated,
     nextId: own.next ?? null,

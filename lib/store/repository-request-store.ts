@@ -8,7 +8,8 @@ import { SessionTooManyFieldsError } from '../errors/session-too-many-fields.err
 import type { PendingChange, RequestMove, RequestStore } from './request-store.js';
 import { encodeField, parseCookie, UndecodableFieldError } from './session-codec.js';
 import type { CookieData } from './session-codec.js';
-import { cookieLifeMs, SessionDraft } from './session-draft.js';
+import { cookieLifeMs } from './cookie-comparison.js';
+import { SessionDraft } from './session-draft.js';
 import type { SessionDelta } from './session-draft.js';
 import type { SessionRepository } from './session-repository.js';
 import { SessionWriter } from './session-writer.js';
@@ -48,7 +49,7 @@ export class RepositoryRequestStore implements RequestStore<SessionDraft> {
 
   begin(sid: string, source?: SessionDraft): SessionDraft {
     const draft = SessionDraft.ofNew(source ? this.repository.records.successorSid(source.sid, sid) : sid);
-    draft.source = source && { sid: source.sid, userId: source.userId ?? null };
+    draft.source = source && { sid: source.sid, userId: source.userId ?? null, draft: source };
     return draft;
   }
 

@@ -8,6 +8,32 @@ export interface PendingChange {
   readonly fields: readonly string[];
   /** Whether the cookie's life or attributes differ. */
   readonly changesCookie: boolean;
+  /** That its user has authenticated. */
+  readonly authentication?: RequestAuthentication | undefined;
+}
+
+/** That a session's user has authenticated in a request. @internal */
+export interface RequestAuthentication {
+  readonly method: string | null;
+  readonly actor: string | null;
+  /** Name of the identity provider's session; `undefined`: the one of before. */
+  readonly provider: string | null | undefined;
+}
+
+/** How a session's user has authenticated. @internal */
+export interface RequestSignIn {
+  /** How long ago. @unit milliseconds */
+  readonly ageMs: number;
+  readonly method: string | null;
+  readonly actor: string | null;
+}
+
+/** How long a stored session lives from now on. @internal */
+export interface RequestRemaining {
+  /** When nobody uses it. @unit milliseconds */
+  readonly idleMs: number;
+  /** However busy; `Infinity` without an absolute timeout. @unit milliseconds */
+  readonly absoluteMs: number;
 }
 
 /** One session of a request from its load to its commit, as the middleware knows it. @internal */
@@ -28,6 +54,12 @@ export interface RequestDraft {
   readonly made: Session | undefined;
   /** Who must hold the session's exclusive lock for a change to be stored; `undefined`: nobody. */
   owner: string | undefined;
+  /** That its user has authenticated in this request, until that is stored. */
+  authentication: RequestAuthentication | undefined;
+  /** How its user has authenticated, as far as that is stored; `null`: it is nobody's; `undefined`: the store does not know. */
+  readonly signIn: RequestSignIn | null | undefined;
+  /** How long it lives; `null`: it is not stored; `undefined`: the store does not know. */
+  readonly remaining: RequestRemaining | null | undefined;
 }
 
 /** How a request's session gets a new id. @internal */

@@ -1,14 +1,16 @@
-import type { StoredSession } from '../core/session-record.js';
-import type { PendingChange, RequestDraft } from './request-store.js';
-import { boundedLifeMs, decodeFields, encodeCookie, encodeField, isField, parseCookie } from './session-codec.js';
+import type { SessionAuthentication, SessionChange, StoredSession } from '../core/session-record.js';
+import { PLAIN_SIGN_IN } from './plain-sign-in.js';
+import type {
+  PendingChange,
+  RequestAuthentication,
+  RequestDraft,
+  RequestRemaining,
+  RequestSignIn,
+} from './request-store.js';
+import { changedCookie, cookieLifeMs } from './cookie-comparison.js';
+import { decodeFields, encodeCookie, encodeField, isField, parseCookie } from './session-codec.js';
 import type { CookieData, EncodedCookie } from './session-codec.js';
 import type { SessionSource, StoredState } from './session-repository.js';
-
-/** A cookie's length may differ by this much and be the same: a length made of a moment is computed from the clock. */
-const COOKIE_DRIFT_MS = 50;
-
-/** The attributes of a cookie that are stored, beside its life. */
-const ATTRIBUTES = ['path', 'httpOnly', 'secure', 'sameSite', 'domain', 'partitioned', 'priority'] as const;
 
 /** What of a session is not stored yet. @internal */
 export interface SessionDelta extends PendingChange {
@@ -22,6 +24,8 @@ export interface SessionDelta extends PendingChange {
   readonly cookieMaxAgeMs: number | null;
   /** Characters of the whole session, names and texts. */
   readonly length: number;
+  /** How its user has authenticated in this request. */
+  readonly authentication?: RequestAuthentication | undefined;
   /** How many fields the session has with it. */
   readonly fieldCount: number;
   /** The values of the fields to write. */
@@ -37,6 +41,14 @@ interface Stored {
   readonly deadlineMs: number;
   /** When it ends in any case; this process's monotonic clock. */
   readonly latestMs: number;
+  /** How its user has authenticated; `null`: it is nobody's. */
+  readonly signIn: DraftSignIn | null;
+}
+
+/** How the user of a stored session has authenticated. */
+interface DraftSignIn extends SessionAuthentication {
+  /** When; this process's monotonic clock. */
+  readonly atMs: number;
 }
 
 const NO_TEXTS: ReadonlyMap<string, string> = new Map<string, string>([]);
@@ -53,9 +65,10 @@ export class SessionDraft implements RequestDraft {
   /** Found ended when it was to be stored: nothing of it is stored any more. */
   isEnded = false;
   /** The session of the request that this new one comes from. */
-  source: SessionSource | undefined = undefined;
+  source: (SessionSource & { readonly draft: SessionDraft }) | undefined = undefined;
   /** The successor of another one that nobody has changed yet. */
   isMoved = false;
+  authentication: RequestAuthentication | undefined = undefined;
   /** A save of the same object that is under way. */
   saving: Promise<void> | undefined = undefined;
   private stored: Stored | undefined = undefined;
@@ -80,7 +93,9 @@ export class SessionDraft implements RequestDraft {
     const draft = new SessionDraft(sid, values, cookie === null ? null : parse(cookie), remainingMs);
     const now = performance.now();
     const times = { deadlineMs: now + remainingMs, latestMs: now + longestRemainingMs };
-    draft.stored = { texts: fields, cookieText: cookie, userId, ...times };
+    const { authenticatedAgoMs, method, actor, provider } = record;
+    const signIn = authenticatedAgoMs === null ? null : { atMs: now - authenticatedAgoMs, method, actor, provider };
+    draft.stored = { texts: fields, cookieText: cookie, userId, ...times, signIn };
     return draft;
   }
 
@@ -106,6 +121,26 @@ export class SessionDraft implements RequestDraft {
   /** Whose session it is in the store; `undefined`: it is not stored. */
   get userId(): string | null | undefined {
     return this.stored?.userId;
+  }
+
+  /** How its user has authenticated, as far as that is stored. */
+  get signIn(): RequestSignIn | null {
+    const { stored } = this;
+    if (!stored?.signIn) return null;
+    const { atMs, method, actor } = stored.signIn;
+    return { ageMs: Math.max(0, performance.now() - atMs), method, actor };
+  }
+
+  /** Name of the identity provider's session by which its user has signed in, or `null`. */
+  get provider(): string | null {
+    return this.stored?.signIn?.provider ?? null;
+  }
+
+  get remaining(): RequestRemaining | null {
+    const { stored } = this;
+    if (!stored) return null;
+    const now = performance.now();
+    return { idleMs: Math.max(0, stored.deadlineMs - now), absoluteMs: Math.max(0, stored.latestMs - now) };
   }
 
   /**
@@ -136,9 +171,11 @@ export class SessionDraft implements RequestDraft {
     }
     const hasRemoved = kept < texts.size;
     const cookie = this.changedCookie((session as { readonly cookie?: unknown }).cookie);
-    if (!set && !hasRemoved && !cookie && this.stored) return undefined;
+    const { authentication } = this;
+    if (!set && !hasRemoved && !cookie && !authentication && this.stored) return undefined;
     const remove = hasRemoved ? [...texts.keys()].filter((name) => isAbsent(session, name)) : [];
-    return deltaOf(set ?? new Map<string, string>(), remove, cookie, session, { length, count }, written ?? {});
+    const delta = deltaOf(set ?? new Map<string, string>(), remove, cookie, session, { length, count }, written ?? {});
+    return authentication ? { ...delta, authentication } : delta;
   }
 
   /** The same of the cookie alone. */
@@ -150,10 +187,15 @@ export class SessionDraft implements RequestDraft {
   }
 
   /** Takes note that it was created, with all of this. @param longestMs - how long it may live at the most */
-  created(delta: SessionDelta, userId: string | null, { remainingMs }: StoredState, longestMs: number): void {
+  created(delta: SessionDelta, change: SessionChange, { remainingMs }: StoredState, longestMs: number): void {
     const now = performance.now();
-    const times = { deadlineMs: now + remainingMs, latestMs: now + longestMs };
-    this.stored = { texts: delta.set, cookieText: delta.cookie ?? null, userId, ...times };
+    const { userId } = change;
+    const inherited = userId !== null && this.source?.userId === userId ? this.source.draft.stored : undefined;
+    const times = { deadlineMs: now + remainingMs, latestMs: inherited?.latestMs ?? now + longestMs };
+    const signIn = inherited?.signIn ?? signInBy(change);
+    this.stored = { texts: delta.set, cookieText: delta.cookie ?? null, userId, ...times, signIn };
+    // What was inherited is replaced by the next change.
+    if (inherited === undefined) this.settleAuthentication(delta);
     this.values = delta.values;
     this.cookie = typeof delta.cookie !== 'string' ? null : parseCookie(delta.cookie);
   }
@@ -164,17 +206,19 @@ export class SessionDraft implements RequestDraft {
     texts: ReadonlyMap<string, string>,
     { remainingMs, userId }: StoredState & { readonly userId: string | null },
     longestMs: number | undefined,
+    authentication: SessionAuthentication | undefined,
   ): SessionDraft {
     const next = new SessionDraft(sid, {}, null, remainingMs);
     const now = performance.now();
     const latestMs = longestMs === undefined ? (this.stored?.latestMs ?? Infinity) : now + longestMs;
-    next.stored = { texts, cookieText: null, userId, deadlineMs: now + remainingMs, latestMs };
+    const signIn = userId !== null && authentication ? { ...authentication, atMs: now } : (this.stored?.signIn ?? null);
+    next.stored = { texts, cookieText: null, userId, deadlineMs: now + remainingMs, latestMs, signIn };
     next.isMoved = true;
     return next;
   }
 
   /** Takes note that this change is stored. */
-  committed(delta: SessionDelta, userId: string | null, { remainingMs }: StoredState): void {
+  committed(delta: SessionDelta, change: SessionChange, { remainingMs }: StoredState, longestMs: number): void {
     const { stored } = this;
     if (!stored) return;
     const texts = new Map(stored.texts);
@@ -182,8 +226,14 @@ export class SessionDraft implements RequestDraft {
     for (const [name, text] of delta.set) texts.set(name, text);
     const cookieText = delta.cookie === undefined ? stored.cookieText : delta.cookie;
     if (delta.cookie !== undefined) this.cookie = delta.cookie === null ? null : parseCookie(delta.cookie);
-    this.stored = { ...stored, texts, cookieText, userId, deadlineMs: performance.now() + remainingMs };
+    const { userId, isSignIn, authentication } = change;
+    const now = performance.now();
+    const isNew = userId !== null && (isSignIn || authentication !== undefined);
+    const signIn = isNew ? signInBy(change) : userId === null ? null : stored.signIn;
+    const latestMs = isNew && signIn?.actor === null ? now + longestMs : stored.latestMs;
+    this.stored = { texts, cookieText, userId, deadlineMs: now + remainingMs, latestMs, signIn };
     this.values = { ...this.values, ...delta.values };
+    this.settleAuthentication(delta);
   }
 
   /** Takes note that its deadline was moved. */
@@ -197,21 +247,20 @@ export class SessionDraft implements RequestDraft {
     return stored ? Math.min(performance.now() + idleTimeoutMs, stored.latestMs) - stored.deadlineMs : 0;
   }
 
+  private settleAuthentication({ authentication }: SessionDelta): void {
+    if (this.authentication === authentication) this.authentication = undefined;
+  }
+
   private changedCookie(cookie: unknown): EncodedCookie | undefined {
     const { stored } = this;
     if (!stored) return encodeCookie(cookie);
-    if (this.cookie && isCookie(cookie) && sameCookie(this.cookie, cookie, stored.cookieText)) return undefined;
-    const encoded = encodeCookie(cookie);
-    const isSame = encoded.text === stored.cookieText || sameTexts(stored.cookieText, encoded.text);
-    return isSame ? undefined : encoded;
+    return changedCookie(this.cookie, stored.cookieText, cookie);
   }
 }
 
-/** The life that a session's cookie gives it, or `null`. @internal */
-export function cookieLifeMs(cookie: unknown): number | null {
-  const life = isCookie(cookie) ? cookie['originalMaxAge'] : undefined;
-  if (life === null) return null;
-  return typeof life === 'number' && Number.isFinite(life) ? boundedLifeMs(life) : encodeCookie(cookie).maxAgeMs;
+/** How the user of a change has authenticated by it; `null`: the session is nobody's. */
+function signInBy({ userId, authentication = PLAIN_SIGN_IN }: SessionChange): DraftSignIn | null {
+  return userId === null ? null : { ...authentication, atMs: performance.now() };
 }
 
 function deltaOf(
@@ -237,35 +286,4 @@ function deltaOf(
 
 function isAbsent(session: object, name: string): boolean {
   return !Object.hasOwn(session, name) || encodeField(name, (session as Record<string, unknown>)[name]) === undefined;
-}
-
-/** One of express-session's class: its attributes can be read one by one. */
-function isCookie(cookie: unknown): cookie is Record<string, unknown> {
-  return typeof cookie === 'object' && cookie !== null && 'toJSON' in cookie && 'originalMaxAge' in cookie;
-}
-
-/** Most requests leave their cookie alone: then nothing is serialised. `own`: the session's own attributes, see `SessionCookie`. */
-function sameCookie(loaded: CookieData, cookie: Record<string, unknown>, text: string | null): boolean {
-  if (cookie['own'] !== undefined || loaded['own'] !== undefined || text === null) return false;
-  return sameLife(loaded['originalMaxAge'], cookie['originalMaxAge']) && sameAttributes(loaded, cookie);
-}
-
-function sameAttributes(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
-  for (const name of ATTRIBUTES) if ((a[name] ?? null) !== (b[name] ?? null)) return false;
-  return true;
-}
-
-function sameTexts(stored: string | null, current: string | null): boolean {
-  if (stored === null || current === null) return false;
-  const [a, b] = [JSON.parse(stored), JSON.parse(current)] as [Record<string, unknown>, Record<string, unknown>];
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((name) => {
-    if (name === 'originalMaxAge') return sameLife(a[name], b[name]);
-    // express-session adds attributes that are not set as null.
-    return JSON.stringify(a[name] ?? null) === JSON.stringify(b[name] ?? null);
-  });
-}
-
-function sameLife(before: unknown, after: unknown): boolean {
-  if (typeof before === 'number' && typeof after === 'number') return Math.abs(before - after) <= COOKIE_DRIFT_MS;
-  return (before ?? null) === (after ?? null);
 }

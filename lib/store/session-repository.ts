@@ -30,13 +30,14 @@ export type CreateOutcome =
 /**
  * `gone`: there is no such session any more; `lockLost`: the exclusive lock is another's by now; `conflict`: somebody else
  * changed these fields; `refused`: the user has as many sessions as they may; `tooManyFields`: it would have as many fields, more than
- * it may. Nothing is written then.
+ * it may; `signedOut`: the identity provider's session by which its user signs in, or has signed in, is over, and this one is, too. Nothing
+ * is written then.
  *
  * @internal
  */
 export type CommitOutcome =
   | ({ readonly outcome: 'committed' } & StoredState & SideEffects)
-  | { readonly outcome: 'gone' | 'lockLost' | 'refused' }
+  | { readonly outcome: 'gone' | 'lockLost' | 'refused' | 'signedOut' }
   | { readonly outcome: 'conflict'; readonly fields: readonly string[] }
   | { readonly outcome: 'tooManyFields'; readonly count: number };
 
@@ -75,6 +76,13 @@ export interface SessionMove {
 export interface SessionSource {
   readonly sid: string;
   /** Whose it was when the request began. */
+  readonly userId: string | null;
+}
+
+/** A session that somebody else has ended. @internal */
+export interface EndedSession {
+  /** Its stored id. */
+  readonly id: string;
   readonly userId: string | null;
 }
 
@@ -139,8 +147,11 @@ export interface SessionRecords {
   commit(sid: string, change: SessionChange): Promise<CommitOutcome>;
   /** Stores a whole session whatever was there before: express-session's `set` of a plain object. */
   replace(sid: string, change: SessionChange): Promise<StoredState>;
-  /** Moves the deadline of a live session, never to an earlier time. `userId`: whose it is, as far as the caller knows. */
-  touch(sid: string, idleTimeoutMs: number, userId: string | null): Promise<TouchOutcome>;
+  /**
+   * Moves the deadline of a live session, never to an earlier time. `userId`: whose it is, and `provider`: the identity provider's
+   * session by which they signed in, as far as the caller knows.
+   */
+  touch(sid: string, idleTimeoutMs: number, userId: string | null, provider?: string | null): Promise<TouchOutcome>;
   /** Ends a session; `absent` when there was none. It cannot be committed to or created again for a while. */
   destroy(sid: string): Promise<'destroyed' | 'absent'>;
   /** A fresh id for a session that comes from another: it lives in the same slot. */
@@ -161,6 +172,8 @@ export interface SessionEndings {
    * Resolves with the stored ids of those that it ended.
    */
   signOut(userId: string, scope?: SignOutScope): Promise<readonly string[]>;
+  /** Ends all sessions whose user signed in by a session of an identity provider, and lets nobody sign in by it any more. */
+  endProvider(provider: string): Promise<readonly EndedSession[]>;
   /** Ends every session of this installation from before now, likewise, and nothing else; resolves with how many it ended. */
   clear(): Promise<number>;
 }

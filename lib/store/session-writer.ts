@@ -9,8 +9,8 @@ import { SessionIdTakenError } from '../errors/session-id-taken.error.js';
 import { SessionLimitError } from '../errors/session-limit.error.js';
 import { SessionLockLostError } from '../errors/session-lock.error.js';
 import { SessionTooManyFieldsError } from '../errors/session-too-many-fields.error.js';
-import type { RequestMove } from './request-store.js';
-import { cookieLifeMs } from './session-draft.js';
+import type { RequestAuthentication, RequestMove } from './request-store.js';
+import { cookieLifeMs } from './cookie-comparison.js';
 import type { SessionDelta, SessionDraft } from './session-draft.js';
 import type { SessionRecords, SideEffects } from './session-repository.js';
 import { userIdText } from './user-id.js';
@@ -57,7 +57,7 @@ export class SessionWriter {
 
   /** Stores a whole session whatever was there before. */
   async replace(sid: string, session: object, delta: SessionDelta): Promise<void> {
-    await this.records.replace(sid, this.changeOf(session, delta, undefined, {}));
+    await this.records.replace(sid, this.changeOf(undefined, session, delta, {}));
   }
 
   /**
@@ -83,7 +83,7 @@ export class SessionWriter {
       remove: (delta?.remove ?? []).filter(isKept),
       // The request makes a new one, with the life that the configuration gives it.
       cookie: null,
-      authentication: isReauthenticated ? { method: null, actor: null } : undefined,
+      ...authenticationOf(draft, draft.authentication ?? (isReauthenticated ? PLAIN_MARK : undefined), userId),
     };
     const result = await this.records.move(draft.sid, { to, graceMs, keep, change });
     switch (result.outcome) {
@@ -93,7 +93,8 @@ export class SessionWriter {
           to,
           texts,
           result,
-          isReauthenticated ? (this.settings.absoluteTimeoutMs ?? Infinity) : undefined,
+          change.authentication?.actor === null ? (this.settings.absoluteTimeoutMs ?? Infinity) : undefined,
+          change.authentication,
         );
       case 'gone':
         draft.isEnded = true;
@@ -109,7 +110,8 @@ export class SessionWriter {
 
   /** Moves the deadline of a session. */
   async moveDeadline(draft: SessionDraft, session: object): Promise<void> {
-    const result = await this.records.touch(draft.sid, this.idleTimeoutOf(session), draft.userId ?? null);
+    const idleMs = this.idleTimeoutOf(session);
+    const result = await this.records.touch(draft.sid, idleMs, draft.userId ?? null, draft.provider);
     if (result.outcome === 'touched') draft.touched(result);
   }
 
@@ -121,13 +123,15 @@ export class SessionWriter {
 
   private async create(draft: SessionDraft, session: object, delta: SessionDelta): Promise<void> {
     const { sid } = draft;
-    const change = this.changeOf(session, delta, undefined, {});
+    const change = this.changeOf(draft, session, delta, {});
     const result = await this.records.create(sid, change, draft.source);
     switch (result.outcome) {
       case 'created':
-        draft.created(delta, change.userId, result, this.settings.absoluteTimeoutMs ?? Infinity);
+        draft.created(delta, change, result, this.settings.absoluteTimeoutMs ?? Infinity);
         this.settings.onEvent?.({ type: 'created', id: storedId(sid, 1).id, userId: change.userId });
         this.tell(result, change.userId);
+        // A session that comes from another has inherited how its user authenticated.
+        if (draft.authentication) await this.commit(draft, session, draft.compare(session) ?? delta);
         return;
       case 'sourceGone':
         draft.isEnded = true;
@@ -147,11 +151,11 @@ export class SessionWriter {
   private async commit(draft: SessionDraft, session: object, delta: SessionDelta): Promise<void> {
     const { sid, owner } = draft;
     const expected = this.settings.conflict === 'reject' ? draft.texts : undefined;
-    const change = this.changeOf(session, delta, draft.userId, { expected, owner });
+    const change = this.changeOf(draft, session, delta, { expected, owner });
     const result = await this.records.commit(sid, change);
     switch (result.outcome) {
       case 'committed':
-        draft.committed(delta, change.userId, result);
+        draft.committed(delta, change, result, this.settings.absoluteTimeoutMs ?? Infinity);
         if (draft.isMoved) this.settings.onEvent?.({ type: 'created', id: storedId(sid, 1).id, userId: change.userId });
         draft.isMoved = false;
         this.tell(result, change.userId);
@@ -160,6 +164,9 @@ export class SessionWriter {
         draft.isEnded = true;
         this.lose(sid, delta.fields, 'gone');
         return;
+      case 'signedOut':
+        draft.isEnded = true;
+        throw new SessionGoneError();
       case 'lockLost':
         this.lose(sid, delta.fields, 'lock');
         throw new SessionLockLostError();
@@ -173,18 +180,20 @@ export class SessionWriter {
   }
 
   private changeOf(
+    draft: SessionDraft | undefined,
     session: object,
-    { set, remove, cookie, length, cookieMaxAgeMs }: SessionDelta,
-    formerUser: string | null | undefined,
+    { set, remove, cookie, length, cookieMaxAgeMs, authentication }: SessionDelta,
     { expected, owner }: Pick<SessionChange, 'expected' | 'owner'>,
   ): SessionChange {
     const userId = this.userOf(session);
+    const formerUser = draft?.userId;
     const isSignIn = userId !== null && userId !== formerUser;
     const about = isSignIn && isLive(session) ? this.settings.describe?.(session.req) : undefined;
     return {
       userId,
       isSignIn,
       maxFields: this.settings.maxFields,
+      ...authenticationOf(draft, authentication, userId),
       keepsUser: userId === formerUser,
       about: about && JSON.stringify(about),
       length,
@@ -214,6 +223,22 @@ export class SessionWriter {
   private lose(sid: string, fields: readonly string[], reason: 'gone' | 'lock'): void {
     this.settings.onEvent?.({ type: 'lostWrite', id: storedId(sid, 1).id, fields, reason });
   }
+}
+
+/** As at a step-up of which nothing else is known. */
+const PLAIN_MARK: RequestAuthentication = Object.freeze({ method: null, actor: null, provider: undefined });
+
+/** How a change's user has authenticated, and by which session of an identity provider. Another user has none of before. */
+function authenticationOf(
+  draft: SessionDraft | undefined,
+  mark: RequestAuthentication | undefined,
+  userId: string | null,
+): Pick<SessionChange, 'authentication' | 'provider'> {
+  const former = draft?.isStored ? draft : draft?.source?.draft;
+  const before = userId !== null && former?.userId === userId ? former.provider : null;
+  if (!mark) return { provider: before };
+  const { method, actor, provider = before } = mark;
+  return { provider, authentication: { method, actor, provider } };
 }
 
 /** Whether it is the session object of a request: a plain object replaces what is stored, it brings no ended session back. @internal */

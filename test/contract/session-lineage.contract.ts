@@ -211,7 +211,7 @@ export function describeSessionLineage(name: string, start: () => Promise<Reposi
       // By the server's own clock; what a load says of it is off by what the link knows of that clock.
       expect(first.result.outcome === 'moved' && first.result.remainingMs).toBeLessThan(20_000 - 50);
       expect(inherited).toMatchObject({ authenticatedAtMs: before?.authenticatedAtMs, method: null, actor: null });
-      const again = await move(first.to, {}, { authentication: { method: 'webauthn', actor: null } });
+      const again = await move(first.to, {}, { authentication: { method: 'webauthn', actor: null, provider: null } });
       const anew = await own.load(again.to);
       expect(anew).toMatchObject({ method: 'webauthn', actor: null });
       expect(anew?.authenticatedAtMs).toBeGreaterThan((before?.authenticatedAtMs ?? 0) + 50);
@@ -224,12 +224,12 @@ export function describeSessionLineage(name: string, start: () => Promise<Reposi
       await own.create(sid, change());
       expect(await own.load(sid)).toMatchObject({ authenticatedAtMs: null, method: null, actor: null });
       await new Promise((resolve) => setTimeout(resolve, 20));
-      const password = { method: 'password', actor: null };
+      const password = { method: 'password', actor: null, provider: null };
       await own.commit(sid, change({ userId: 'u', isSignIn: true, authentication: password }));
       const signed = await own.load(sid);
       expect(signed).toMatchObject({ method: 'password', actor: null });
       expect(signed?.authenticatedAtMs).toBeGreaterThanOrEqual((signed?.createdAtMs ?? 0) + 20);
-      const acting = { method: null, actor: 'admin 7' };
+      const acting = { method: null, actor: 'admin 7', provider: null };
       await own.commit(sid, change({ userId: 'v', isSignIn: true, authentication: acting }));
       expect(await own.load(sid)).toMatchObject({ userId: 'v', method: null, actor: 'admin 7' });
       expect(await own.listByUser('v')).toMatchObject([{ actor: 'admin 7' }]);
@@ -266,7 +266,7 @@ export function describeSessionLineage(name: string, start: () => Promise<Reposi
     it('a session that comes from another inherits how its user authenticated, and when it must end', async () => {
       open({ absoluteTimeoutMs: 20_000 });
       const sid = randomUUID();
-      const authentication = { method: 'password', actor: null };
+      const authentication = { method: 'password', actor: null, provider: null };
       await own.create(sid, change({ userId: 'u', isSignIn: true, authentication }));
       const before = await own.load(sid);
       await new Promise((resolve) => setTimeout(resolve, 60));
@@ -304,6 +304,65 @@ export function describeSessionLineage(name: string, start: () => Promise<Reposi
         expect(await place.signOut('ada')).toHaveLength(1);
         expect(await place.load(sid)).toBeNull();
       }
+    });
+
+    describe('signed in by a session of an identity provider', () => {
+      const by = (provider: string, userId = 'u') => ({
+        ...{ userId, isSignIn: true, provider },
+        authentication: { method: 'oidc', actor: null, provider },
+      });
+
+      it('ends with it, whoever they are and whatever id they have by now; others stay', async () => {
+        open();
+        const [ada, eve, other, plain] = [randomUUID(), randomUUID(), randomUUID(), await signedIn('u')];
+        await own.create(ada, change(by('p1')));
+        await own.create(eve, change());
+        await own.commit(eve, change(by('p1', 'v')));
+        await own.create(other, change(by('p2')));
+        expect(await own.load(eve)).toMatchObject({ userId: 'v', provider: 'p1', method: 'oidc', actor: null });
+        const moved = await move(ada, { graceMs: MINUTE_MS }, { userId: 'u', provider: 'p1' });
+        expect(await own.load(moved.to)).toMatchObject({ provider: 'p1' });
+        const child = own.successorSid(moved.to, randomUUID());
+        expect(
+          await own.create(child, change({ userId: 'u', isSignIn: true, provider: 'p1' }), {
+            sid: moved.to,
+            userId: 'u',
+          }),
+        ).toMatchObject({ outcome: 'created' });
+        expect((await own.endProvider('p1')).map(({ userId }) => userId).sort()).toEqual(['u', 'u', 'v']);
+        for (const sid of [ada, moved.to, child, eve]) expect(await own.load(sid)).toBeNull();
+        for (const sid of [other, plain]) expect(await own.load(sid)).toMatchObject({ userId: 'u' });
+        expect(await own.endProvider('p1')).toEqual([]);
+      });
+
+      it('nobody signs in by one that is over, nor goes on by it', async () => {
+        open();
+        await own.endProvider('p1');
+        const [fresh, known] = [randomUUID(), await signedIn('u')];
+        expect(await own.create(fresh, change(by('p1')))).toEqual({ outcome: 'sourceGone' });
+        expect(await own.commit(known, change({ ...by('p1'), isSignIn: false }))).toEqual({ outcome: 'signedOut' });
+        for (const sid of [fresh, known]) expect(await own.load(sid)).toBeNull();
+        expect(await own.create(randomUUID(), change(by('p2')))).toMatchObject({ outcome: 'created' });
+      });
+
+      it('nothing survives that signs in, moves or goes on while it ends', async () => {
+        open();
+        for (let time = 0; time < 20; time++) {
+          const provider = `p-${time}`;
+          const sids = Array.from({ length: 6 }, () => randomUUID() as string);
+          const moves = sids.map((sid) => own.successorSid(sid, randomUUID()));
+          const lives = sids.map(async (sid, index) => {
+            await own.create(sid, change(by(provider, `user-${index % 2}`)));
+            const parts = { userId: `user-${index % 2}`, provider };
+            if (index % 3 === 0)
+              await own.move(sid, { to: moves[index] ?? '', graceMs: 0, keep: 'all', change: change(parts) });
+            else if (index % 3 === 1) await own.commit(sid, change({ ...parts, set: { n: 1 }, keepsUser: true }));
+            else await own.touch(sid, HOUR_MS, parts.userId, provider);
+          });
+          await Promise.all([...lives, own.endProvider(provider)]);
+          for (const sid of [...sids, ...moves]) expect(await own.load(sid)).toBeNull();
+        }
+      });
     });
 
     it('the end of all sessions leaves no source either', async () => {

@@ -28,7 +28,10 @@ describe('SessionService ends sessions', () => {
     await app.close();
   });
 
-  async function idOfSession(userId: string | null, authentication?: { method: string; actor: string | null }) {
+  async function idOfSession(
+    userId: string | null,
+    authentication?: { method: string; actor: string | null; provider: null },
+  ) {
     const sid = randomUUID();
     await repository.create(sid, change({ userId, isSignIn: userId !== null, authentication }));
     return { sid, id: (await repository.load(sid))?.id ?? '' };
@@ -55,7 +58,7 @@ describe('SessionService ends sessions', () => {
   );
 
   it('all of a user, or all there are, and lists when and how their users authenticated', async () => {
-    await idOfSession('bob', { method: 'password', actor: 'admin' });
+    await idOfSession('bob', { method: 'password', actor: 'admin', provider: null });
     await idOfSession('bob');
     await idOfSession(null);
     const listed = await sessions.list('bob');
