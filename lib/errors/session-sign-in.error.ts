@@ -1,15 +1,14 @@
 import { HttpStatus } from '@nestjs/common';
 import { SessionHttpError } from './session-http.error.js';
 
-const REQUIRED = 'SESSION_SIGN_IN_REQUIRED';
-const TOO_OLD = 'SESSION_SIGN_IN_TOO_OLD';
-
 /** Nobody is signed in where `@RequireRecentSignIn` asks for it. Over HTTP: 401, with `code` in the body. @public */
 export class SessionSignInRequiredError extends SessionHttpError {
-  override readonly code = REQUIRED;
+  override readonly code = 'SESSION_SIGN_IN_REQUIRED';
 
   constructor() {
-    super(HttpStatus.UNAUTHORIZED, 'Nobody is signed in; the handler was not called.', { shown: { code: REQUIRED } });
+    super(HttpStatus.UNAUTHORIZED, 'Nobody is signed in; the handler was not called.', {
+      shown: { code: 'SESSION_SIGN_IN_REQUIRED' },
+    });
   }
 }
 
@@ -20,14 +19,14 @@ export class SessionSignInRequiredError extends SessionHttpError {
  * @public
  */
 export class SessionSignInTooOldError extends SessionHttpError {
-  override readonly code = TOO_OLD;
+  override readonly code = 'SESSION_SIGN_IN_TOO_OLD';
 
   constructor(
     /** How long ago it may be. @unit milliseconds */
     readonly maxAgeMs: number,
   ) {
     super(HttpStatus.FORBIDDEN, `The user has not authenticated within ${maxAgeMs} ms; the handler was not called.`, {
-      shown: { code: TOO_OLD, maxAgeMs },
+      shown: { code: 'SESSION_SIGN_IN_TOO_OLD', maxAgeMs },
     });
   }
 }
