@@ -34,6 +34,8 @@ async function startCommits({
     authority: {
       promotable: () => promotable.map((name) => ({ name, isCertain: true })),
       lostSightAt: () => null,
+      sightedAt: () => Infinity,
+      isActedUpon: () => false,
       isLone,
       isElected: () => isPromoted,
       watch: () => undefined,

@@ -1,7 +1,20 @@
 import { lackingOf } from '../../lib/redis/decisions/acknowledgement.js';
 import { reachedBy } from '../../lib/redis/decisions/confirmation.js';
-import type { PromotableServer } from '../../lib/redis/decisions/listed-replicas.js';
-import type { NodeWord, SentinelVote } from '../../lib/redis/decisions/lone-primary.js';
+import { decideNamedPrimary } from '../../lib/redis/decisions/named-primary.js';
+import { decidePrimary, type PrimaryChoiceView } from '../../lib/redis/decisions/primary-choice.js';
+import {
+  decideElectorate,
+  type Electorate,
+  type PrimaryClaim,
+  type SentinelStanding,
+} from '../../lib/redis/decisions/sentinel-electorate.js';
+import {
+  decideListedReplicas,
+  type KnownReplica,
+  type PromotableServer,
+} from '../../lib/redis/decisions/listed-replicas.js';
+import { isActing, type NodeWord, type SentinelVote } from '../../lib/redis/decisions/lone-primary.js';
+import type { ServerName } from '../../lib/redis/decisions/servers.js';
 import { ReplicaLedger } from '../../lib/redis/replication/replica-ledger.js';
 import type { Logic } from './logic.js';
 import type { CommitReply, RedisNode, Snapshot } from './redis-node.js';
@@ -13,8 +26,19 @@ const OPERATION_MS = 10_000;
 const HOLD_MS = 25;
 const LAG_MS = 1000;
 
-type Answer = SentinelAnswer & { readonly askedAt: number };
-type Report = NodeWord & { readonly replicationId: string };
+type Answer = SentinelAnswer & { readonly askedAt: number; readonly nodes: ReadonlySet<string> };
+type Report = NodeWord & {
+  readonly role: 'master' | 'slave';
+  readonly primary: string | null;
+  readonly replicationId: string;
+};
+
+/** A node has one name and one process in the model. */
+function nameOf(name: string): ServerName {
+  return { name, runId: null, addresses: [] };
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** What the checker wants to know of an instance. */
 export interface InstanceListener {
@@ -38,6 +62,7 @@ interface Change {
 interface Use {
   readonly node: RedisNode;
   readonly isPromoted: boolean;
+  readonly generation: number;
   readonly ledger: ReplicaLedger;
   reported: ReadonlySet<string>;
   confirmed: ReadonlySet<string>;
@@ -52,9 +77,15 @@ export class Instance extends Process {
   readonly pending = new Set<Change>();
   readonly #answers = new Map<string, Answer>();
   readonly #watches = new Map<string, Watch>();
-  #best: Answer | null = null;
+  #best: PrimaryClaim | null = null;
+  #electorate: Electorate = [];
+  readonly #countedAt = new Map<string, number>();
+  #generation = 0;
+  #namedSinceAt = 0;
   #use: Use | null = null;
   #replicationId = '';
+  /** Replicas as the Sentinels listed them last. */
+  #listed: ReadonlyMap<string, KnownReplica> = new Map();
   /** Nodes that a Sentinel has named. */
   readonly #known = new Set<string>();
   #searchingSince = 0;
@@ -154,6 +185,10 @@ export class Instance extends Process {
       promotable,
       listed: new Set(look.listed.map(({ name }) => name)),
       following: new Set(promotable.map(({ name }) => name).filter((name) => this.#lostSightAt(name) === null)),
+      followingSince: new Set(
+        promotable.map(({ name }) => name).filter((name) => this.#sightedAt(name) >= (proveSince ?? Infinity)),
+      ),
+      isActedUpon: [...this.#answers.values()].some(isActing) || this.#claims(use).length > 0,
       isLone: (missing) => {
         const missingSinceAt = Math.max(
           ...[...missing].map((name) => Math.max(use.ledger.absentSince(name), this.#lostSightAt(name) ?? 0)),
@@ -346,7 +381,7 @@ export class Instance extends Process {
     const view = {
       replicationId: use.node.replicationId,
       votes,
-      sentinelCount: this.sentinels.length,
+      sentinelCount: this.#electorate.length,
       others,
       missing,
       sinceAt: Math.max(sinceAt, life ? now - life.askedMs : -Infinity),
@@ -363,13 +398,28 @@ export class Instance extends Process {
   }
 
   #findPromotable(use: Use): readonly PromotableServer[] {
-    const listed = new Map(
-      [...this.#answers.values()].flatMap(({ replicas }) => replicas.map((r) => [r.name, r.priority])),
-    );
-    for (const { name, priority } of this.#best?.replicas ?? []) if (listed.size === 0) listed.set(name, priority);
-    if (this.#best && this.#best.primary !== use.node.id) listed.set(this.#best.primary, 100);
-    return [...listed].flatMap(([name, priority]) =>
-      name === use.node.id || priority === 0 ? [] : [{ name, isCertain: true }],
+    const answers = [...this.#answers.values()];
+    this.#listed = decideListedReplicas({
+      lists: answers.map(({ replicas }) => replicas.map((replica) => ({ ...replica, runId: replica.name }))),
+      known: this.#listed,
+      addressesOf: () => [],
+    }).outcome;
+    const best = this.#best;
+    return this.logic.promotable({
+      replicas: this.#listed,
+      primary: [nameOf(use.node.id)],
+      claimed: [
+        ...this.#claims(use).map(({ primary }) => nameOf(primary)),
+        ...(best && best.primary !== use.node.id ? [nameOf(best.primary)] : []),
+      ],
+      connected: [...use.ledger.listed].map(nameOf),
+    });
+  }
+
+  /** Answers of Sentinels that name another node, in an epoch that is not older than the one that counts. */
+  #claims(use: Use): readonly Answer[] {
+    return [...this.#answers.values()].filter(
+      ({ epoch, primary }) => epoch >= (this.#best?.epoch ?? -1) && primary !== use.node.id,
     );
   }
 
@@ -378,6 +428,11 @@ export class Instance extends Process {
     if (!watch) return Infinity;
     if (watch.report?.role === 'master') return watch.report.askedAt;
     return watch.report ? null : watch.lostSightAt;
+  }
+
+  #sightedAt(name: string): number {
+    const report = this.#watches.get(name)?.report;
+    return report?.role === 'slave' ? report.askedAt : -Infinity;
   }
 
   #note({ ledger }: Use, { listed, offset }: CommitReply): void {
@@ -409,11 +464,17 @@ export class Instance extends Process {
       this.world.send(sentinel.id, this.id, () => {
         isAnswered = true;
         if ((this.#answers.get(sentinel.id)?.askedAt ?? -1) > askedAt) return;
-        this.#answers.set(sentinel.id, { ...answer, askedAt });
-        if (this.#use) this.#use.promotable = null;
-        for (const { name } of answer.replicas) this.#known.add(name);
-        this.#known.add(answer.primary);
-        if (answer.epoch >= (this.#best?.epoch ?? 0)) this.#best = { ...answer, askedAt };
+        const former = this.#answers.get(sentinel.id);
+        const isSame =
+          former?.replicas === answer.replicas && former.primary === answer.primary && former.epoch === answer.epoch;
+        const nodes = isSame ? former.nodes : new Set([answer.primary, ...answer.replicas.map(({ name }) => name)]);
+        const told = { ...answer, askedAt, nodes };
+        this.#answers.set(sentinel.id, told);
+        if (!isSame) {
+          if (this.#use) this.#use.promotable = null;
+          for (const name of nodes) this.#known.add(name);
+        }
+        this.#weigh();
         this.#evaluate();
       });
     });
@@ -423,6 +484,7 @@ export class Instance extends Process {
         if (isAnswered || (this.#answers.get(sentinel.id)?.askedAt ?? 0) > askedAt) return;
         this.#answers.delete(sentinel.id);
         if (this.#use) this.#use.promotable = null;
+        this.#weigh();
         this.#evaluate();
       });
     });
@@ -438,10 +500,11 @@ export class Instance extends Process {
     this.world.send(this.id, node.id, () => {
       node.connected.add(this);
       const { role, replicationId, formerReplicationId } = node;
+      const primary = node.primary?.id ?? null;
       this.world.send(node.id, this.id, () => {
         isAnswered = true;
         watch.isAsking = false;
-        watch.report = { role, replicationId, formerReplicationId, askedAt };
+        watch.report = { role, primary, replicationId, formerReplicationId, askedAt };
         if (this.#use?.node === node && role === 'master') this.#replicationId = replicationId;
         this.#evaluate();
       });
@@ -465,41 +528,74 @@ export class Instance extends Process {
     this.#evaluate();
   }
 
-  #fresh(id: string): Report | null {
-    const report = this.#watches.get(id)?.report;
-    return report && report.askedAt >= this.#searchingSince ? report : null;
-  }
-
-  #promoted(other: string): string | undefined {
-    return [...this.#watches].find(
-      ([id, { report }]) =>
-        id !== other && report?.role === 'master' && report.formerReplicationId === this.#replicationId,
-    )?.[0];
+  /** What the Sentinels say counts, as it does for the finder of the package. */
+  #weigh(): void {
+    const standings = this.sentinels.map((sentinel): SentinelStanding => {
+      const answer = this.#answers.get(sentinel.id);
+      return {
+        key: sentinel.id,
+        id: sentinel.id,
+        isConfigured: true,
+        claim: answer ?? null,
+        others: answer ? sentinel.listed : [],
+        nodes: answer?.nodes ?? NOBODY,
+        countedAt: this.#countedAt.get(sentinel.id) ?? -Infinity,
+      };
+    });
+    const { now } = this.world;
+    this.#electorate = decideElectorate(standings, now).outcome;
+    for (const { key, ground } of this.#electorate) if (ground !== 'lately') this.#countedAt.set(key, now);
+    const { outcome } = decideNamedPrimary({
+      electorate: this.#electorate,
+      known: this.#best,
+      isEveryoneAsked: now > 500,
+    });
+    if (!outcome || (outcome.primary === this.#best?.primary && outcome.epoch === this.#best.epoch)) return;
+    if (outcome.primary !== this.#best?.primary) {
+      this.#generation++;
+      this.#namedSinceAt = now;
+    }
+    this.#best = outcome;
+    if (this.#use) this.#use.promotable = null;
   }
 
   /** As the finder of the package does it. */
   #evaluate(): void {
-    const best = this.#best;
-    if (!best) return;
-    const isInProgress = [...this.#answers.values()].some(({ flags }) => flags.has('failover_in_progress'));
-    if (this.#use) {
-      const { id } = this.#use.node;
-      const isReplaced = best.primary !== id && !(this.#use.isPromoted && isInProgress) && !this.#isAhead(best.primary);
-      const report = this.#watches.get(id)?.report;
-      const isReplica = report?.role === 'slave' && report.askedAt >= this.#searchingSince;
-      const isLeft = isInProgress && best.primary === id && this.#promoted(id) !== undefined;
-      if (isReplaced || isReplica || isLeft) this.#leave();
+    if (!this.#best) return;
+    const { named, use } = { named: this.#best.primary, use: this.#use };
+    const replicationId = this.#replicationId === '' ? null : this.#replicationId;
+    const view = (sinceAt: number): PrimaryChoiceView => ({
+      named,
+      claimed: new Set(
+        [...this.#answers.values()].flatMap(({ epoch, primary }) =>
+          epoch >= (this.#best?.epoch ?? 0) ? [primary] : [],
+        ),
+      ),
+      isFailoverInProgress: [...this.#answers.values()].some(({ flags }) => flags.has('failover_in_progress')),
+      nodes: new Map(
+        [...this.#watches].flatMap(([id, { report }]) =>
+          report && report.askedAt >= sinceAt ? [[id, { ...report, isLoading: false }]] : [],
+        ),
+      ),
+      replicationId,
+    });
+    const isFresh = (id: string, sinceAt: number): boolean =>
+      (this.#watches.get(id)?.report?.askedAt ?? -Infinity) >= sinceAt;
+    if (use) {
+      const isLeft = this.logic.leave({
+        ...view(0),
+        current: use.node.id,
+        isCurrentFresh: isFresh(use.node.id, this.#searchingSince),
+        isNamedSince: this.#generation > use.generation,
+        isNamedFresh: isFresh(named, this.#namedSinceAt),
+      }).outcome;
+      if (isLeft) this.#leave();
       return;
     }
-    const named = this.#fresh(best.primary);
-    const promoted = this.#replicationId === '' ? undefined : this.#promoted(best.primary);
-    if (promoted !== undefined && (named?.role !== 'master' || isInProgress)) this.#open(promoted, true);
-    else if (named?.role === 'master') this.#open(best.primary, named.formerReplicationId === this.#replicationId);
-  }
-
-  /** Whether the node in use was promoted from the one that the Sentinels still name. */
-  #isAhead(named: string): boolean {
-    return this.#use?.isPromoted === true && this.#watches.get(named)?.report?.role !== 'master';
+    const { outcome } = decidePrimary(view(this.#searchingSince));
+    const report = outcome === null ? null : this.#watches.get(outcome)?.report;
+    if (outcome !== null && report)
+      this.#open(outcome, replicationId !== null && report.formerReplicationId === replicationId);
   }
 
   #open(id: string, isPromoted: boolean): void {
@@ -507,6 +603,7 @@ export class Instance extends Process {
     const use: Use = {
       node,
       isPromoted,
+      generation: this.#generation,
       ledger: new ReplicaLedger(),
       reported: new Set(),
       confirmed: new Set(),

@@ -1,6 +1,8 @@
 import { decideAcknowledgement } from '../../lib/redis/decisions/acknowledgement.js';
 import { confirmedBy, type ConfirmationView } from '../../lib/redis/decisions/confirmation.js';
+import { decidePromotable } from '../../lib/redis/decisions/listed-replicas.js';
 import { decideLone, proofLife } from '../../lib/redis/decisions/lone-primary.js';
+import { decideLeaving } from '../../lib/redis/decisions/primary-choice.js';
 import { decideRead } from '../../lib/redis/decisions/read-answer.js';
 
 /** What is known when it is settled how many replicas a `WAIT` asks for. */
@@ -21,6 +23,8 @@ export interface Logic {
   ): ReadonlySet<string>;
   acknowledge: typeof decideAcknowledgement;
   read: typeof decideRead;
+  leave: typeof decideLeaving;
+  promotable: typeof decidePromotable;
   lone: typeof decideLone;
   life: typeof proofLife;
 }
@@ -31,6 +35,8 @@ export const LOGIC: Logic = {
   confirmed: confirmedBy,
   acknowledge: decideAcknowledgement,
   read: decideRead,
+  leave: decideLeaving,
+  promotable: decidePromotable,
   lone: decideLone,
   life: proofLife,
 };

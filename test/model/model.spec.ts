@@ -11,7 +11,7 @@ const SEED = Number(process.env['TEST_SEED'] ?? (process.env['MODEL_SCHEDULES'] 
 
 const SIMPLE = { replicas: 1, hasObserver: false, isStrict: false } as const;
 
-/** Steps by which an independent lab lost changes, or was refused without need, with the decisions of before. */
+/** Steps by which a lab or the model itself lost changes, read what was, or was refused without need, with the decisions of before. */
 const FOUND: Record<keyof typeof OLD_LOGIC, Omit<Schedule, 'seed'>> = {
   excused: {
     ...SIMPLE,
@@ -46,6 +46,23 @@ const FOUND: Record<keyof typeof OLD_LOGIC, Omit<Schedule, 'seed'>> = {
       { afterMs: 1000, fault: 'kill', machine: 'n2' },
       { afterMs: 3000, fault: 'cut', from: 's1', to: ['n1'] },
       { afterMs: 9000, fault: 'heal' },
+    ],
+  },
+  forgotten: {
+    ...SIMPLE,
+    replicas: 2,
+    steps: [
+      { afterMs: 1000, fault: 'failover', machine: 's3' },
+      { afterMs: 2, fault: 'cut', from: 'a2', to: ['n2', 's1', 's2'] },
+      { afterMs: 5000, fault: 'heal' },
+    ],
+  },
+  believed: {
+    ...SIMPLE,
+    steps: [
+      { afterMs: 1000, fault: 'cut', from: 'n1', to: ['n2', 's1', 's2', 's3'] },
+      { afterMs: 1000, fault: 'cutOneWay', from: 'n2', to: ['a1'] },
+      { afterMs: 5000, fault: 'heal' },
     ],
   },
 };

@@ -44,6 +44,9 @@ const LATEST = 4;
 const WARM_UP_MS = 1500;
 const GO_ON_MS = 3000;
 const REPAIR_MS = 10_000;
+/** Sentinels that have agreed for so long, each having asked the primary meanwhile, go on doing so. */
+const AGREED_MS = 2000;
+const LOOK_MS = 250;
 /** Within so long a change must be answered while its instance reaches a majority of the Sentinels and the primary they name. */
 const PROGRESS_MS = 6000;
 
@@ -110,6 +113,7 @@ class ModelRun {
     );
     for (const sentinel of this.#sentinels) {
       sentinel.peers = this.#sentinels.filter((peer) => peer !== sentinel);
+      sentinel.listed = sentinel.peers.map(({ id }) => ({ key: id, id }));
       sentinel.listeners = this.#instances;
     }
     for (const instance of this.#instances) this.#use(instance);
@@ -132,9 +136,7 @@ class ModelRun {
       if (!sentinel.isAlive) sentinel.start();
     }
     for (const instance of this.#instances) instance.die();
-    world.runUntil(stopAt + REPAIR_MS);
-    const [newest] = [...this.#sentinels].sort((a, b) => b.epoch - a.epoch);
-    const primary = newest?.primary as RedisNode;
+    const primary = this.#settle(stopAt);
     const lost = this.#acknowledged.filter(({ change, how }) => how === 'replicated' && !primary.has(change));
     // What was acknowledged as degraded may be lost; then nobody can have read too little.
     const stale = this.#stale.filter(({ change }) => primary.has(change));
@@ -147,6 +149,19 @@ class ModelRun {
     ];
     const degraded = this.#acknowledged.filter(({ how }) => how === 'degraded').length;
     return { faults, acknowledged: this.#acknowledged.length, degraded, reads: this.#reads };
+  }
+
+  /** Gives the Sentinels time to agree, and returns the primary that they name in the end. */
+  #settle(stopAt: number): RedisNode {
+    let newest = this.#sentinels[0] as Sentinel;
+    for (let passedMs = 0, agreedMs = 0; passedMs < REPAIR_MS && agreedMs < AGREED_MS; passedMs += LOOK_MS) {
+      this.#world.runUntil(stopAt + passedMs + LOOK_MS);
+      newest = this.#sentinels.reduce((one, other) => (other.epoch > one.epoch ? other : one));
+      const { primary } = newest;
+      const isAgreed = primary.role === 'master' && this.#sentinels.every((sentinel) => sentinel.isAtRestWith(primary));
+      agreedMs = isAgreed ? agreedMs + LOOK_MS : 0;
+    }
+    return newest.primary;
   }
 
   #node(id: string): RedisNode {

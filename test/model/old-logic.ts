@@ -33,4 +33,14 @@ export const OLD_LOGIC = {
         ? { outcome: 'unproven', reason: 'a Sentinel says s_down' }
         : LOGIC.lone(view),
   },
+  /** The list of a Sentinel that named another primary counted, and that primary itself did not: it could lack a change. */
+  forgotten: {
+    ...LOGIC,
+    promotable: (view) => LOGIC.promotable({ ...view, claimed: [] }),
+  },
+  /** A replica was believed to follow until its connection ended, also while a Sentinel promoted it. */
+  believed: {
+    ...LOGIC,
+    read: (view) => LOGIC.read({ ...view, isActedUpon: false }),
+  },
 } satisfies Record<string, Logic>;

@@ -3,6 +3,9 @@ import { Process, type World } from './world.js';
 /** `repl-timeout` of the model. @unit milliseconds */
 const REPLICATION_TIMEOUT_MS = 5000;
 
+/** How often a node looks after its replicas, or its primary; Redis does it once a second. @unit milliseconds */
+const TICK_MS = 250;
+
 /** How a node answers a commit or a look: `WAIT`, then `ROLE`. */
 export interface CommitReply {
   readonly role: 'master' | 'slave';
@@ -128,7 +131,7 @@ export class RedisNode extends Process {
     this.#heardAt = this.world.now;
     this.world.every(
       this,
-      () => 100,
+      () => TICK_MS,
       () => this.#tick(),
     );
   }

@@ -6,6 +6,13 @@ export const DOWN_AFTER_MS = 1000;
 const QUORUM = 2;
 const FAILOVER_TIMEOUT_MS = 2500;
 
+/** By whether it finds the primary down (1), the quorum agrees (2), and it leads a failover (4). */
+const FLAGS: readonly ReadonlySet<string>[] = Array.from(
+  { length: 8 },
+  (_, bits) =>
+    new Set(['master', 's_down', 'o_down', 'failover_in_progress'].filter((_flag, bit) => ((2 * bits + 1) >> bit) & 1)),
+);
+
 /** What a Sentinel answers, but for when it was asked. */
 export type SentinelAnswer = Omit<SentinelVote, 'isForPrimary' | 'askedAt'> & {
   readonly primary: string;
@@ -31,6 +38,8 @@ interface NodeInfo {
 /** One Sentinel: pings, asks the others, votes, promotes, tells, and sets nodes right, at a quick lab's pace. */
 export class Sentinel extends Process {
   peers: readonly Sentinel[] = [];
+  /** The others, as it lists them. */
+  listed: readonly { readonly key: string; readonly id: string }[] = [];
   listeners: readonly { readonly id: string; onSign: () => void }[] = [];
   epoch = 1;
   #currentEpoch = 1;
@@ -44,6 +53,8 @@ export class Sentinel extends Process {
   /** Since when a node has been what it should not be. */
   readonly #wrongSince = new Map<string, number>();
   readonly #known = new Set<string>();
+  #list: { readonly primary: RedisNode; readonly count: number; readonly replicas: SentinelAnswer['replicas'] } | null =
+    null;
 
   constructor(
     id: string,
@@ -86,21 +97,26 @@ export class Sentinel extends Process {
   }
 
   answer(): SentinelAnswer {
-    const flags = new Set(['master']);
-    if (this.#isDown) flags.add('s_down');
-    if (this.#isAgreed) flags.add('o_down');
-    if (this.#failover) flags.add('failover_in_progress');
+    const flags = (this.#isDown ? 1 : 0) + (this.#isAgreed ? 2 : 0) + (this.#failover ? 4 : 0);
     return {
       primary: this.primary.id,
       epoch: this.epoch,
-      flags,
+      flags: FLAGS[flags] as ReadonlySet<string>,
       quorum: QUORUM,
       downAfterMs: DOWN_AFTER_MS,
       sinceOkPingMs: this.world.now - this.#lastOkAt,
-      replicas: [...this.#known].flatMap((name) =>
-        name === this.primary.id ? [] : [{ name, priority: this.nodes.get(name)?.priority ?? 100 }],
-      ),
+      replicas: this.#listReplicas(),
     };
+  }
+
+  /** The same array as long as it says the same. */
+  #listReplicas(): SentinelAnswer['replicas'] {
+    if (this.#list?.primary === this.primary && this.#list.count === this.#known.size) return this.#list.replicas;
+    const replicas = [...this.#known].flatMap((name) =>
+      name === this.primary.id ? [] : [{ name, priority: this.nodes.get(name)?.priority ?? 100 }],
+    );
+    this.#list = { primary: this.primary, count: this.#known.size, replicas };
+    return replicas;
   }
 
   /** `SENTINEL FAILOVER` */
@@ -108,9 +124,15 @@ export class Sentinel extends Process {
     if (!this.#failover) this.#begin(true);
   }
 
+  /** Whether it names this primary, finds it up, and is about to do nothing. */
+  isAtRestWith(primary: RedisNode): boolean {
+    return this.primary === primary && !this.#isDown && !this.#failover;
+  }
+
   get #isAgreed(): boolean {
+    if (!this.#isDown) return false;
     const recent = [...this.#accusers.values()].filter((at) => this.world.now - at < 1000).length;
-    return this.#isDown && recent + 1 >= QUORUM;
+    return recent + 1 >= QUORUM;
   }
 
   #ping(): void {

@@ -1,7 +1,24 @@
+/** A thing to come, kept small: there are a hundred thousand in a run. */
+interface Event {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+  /** Whom it happens to, and in which of its lives; `null`: nobody, and nothing can delay it. */
+  readonly process: Process | null;
+  readonly life: number;
+  /** Where a message comes from; `null`: it is a timer. */
+  readonly from: string | null;
+}
+
 /** Events in the order of a virtual clock: the same seed gives the same run. */
 export class World {
   now = 0;
-  readonly #heap: { at: number; order: number; run: () => void }[] = [];
+  /** Events of later milliseconds, by the millisecond; and those of the current one, in order. */
+  readonly #slots = new Map<number, Event[]>();
+  #events: Event[] = [];
+  #slot = 0;
+  /** How many of the current slot have been run. */
+  #done = 0;
   /** Ways that are cut, by the end where they begin. */
   readonly #cuts = new Map<string, Set<string>>();
   readonly #processes = new Map<string, Process>();
@@ -30,23 +47,21 @@ export class World {
 
   /** Calls `run` after a time, unless the process has died or is another one by then; a stopped one is called when it goes on. */
   after(process: Process, ms: number, run: () => void): void {
-    const { life } = process;
-    this.#push(this.now + ms, () => {
-      if (process.life === life) process.take(run);
-    });
+    this.#push(this.now + ms, run, process, null);
   }
 
   /** Calls `run` again and again. */
   every(process: Process, ms: () => number, run: () => void): void {
-    this.after(process, ms(), () => {
+    const again = (): void => {
       run();
-      this.every(process, ms, run);
-    });
+      this.#push(this.now + ms(), again, process, null);
+    };
+    this.#push(this.now + ms(), again, process, null);
   }
 
   /** Something from outside, which no process can delay. */
   at(ms: number, run: () => void): void {
-    this.#push(ms, run);
+    this.#push(ms, run, null, null);
   }
 
   /** A message on its way: lost when the way is cut at its beginning or its end, or when the receiver dies. */
@@ -54,13 +69,10 @@ export class World {
     if (this.isCut(from, to)) return;
     const target = this.#processes.get(to);
     if (!target) return;
-    const { life } = target;
     // What one has sent arrives in its order.
     const at = Math.max(target.lastArrivals.get(from) ?? 0, this.now + 0.2 + this.random(3));
     target.lastArrivals.set(from, at);
-    this.#push(at, () => {
-      if (target.life === life && target.isAlive && !this.isCut(from, to)) target.take(receive);
-    });
+    this.#push(at, receive, target, from);
   }
 
   cut(from: string, to: string): void {
@@ -86,53 +98,49 @@ export class World {
 
   runUntil(ms: number): void {
     for (;;) {
-      const [next] = this.#heap;
-      if (!next || next.at > ms) break;
-      this.#pop();
-      this.now = next.at;
-      next.run();
+      const event = this.#events[this.#done];
+      if (event) {
+        if (event.at > ms) break;
+        this.#done++;
+        this.now = event.at;
+        this.#happen(event);
+        continue;
+      }
+      if (this.#slot >= Math.floor(ms)) break;
+      this.#slot++;
+      this.#done = 0;
+      this.#events = this.#slots.get(this.#slot)?.sort(inOrder) ?? [];
+      this.#slots.delete(this.#slot);
     }
     this.now = ms;
   }
 
-  #push(at: number, run: () => void): void {
-    const heap = this.#heap;
-    heap.push({ at, order: this.#order++, run });
-    let index = heap.length - 1;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if (!isBefore(heap[index], heap[parent])) break;
-      [heap[index], heap[parent]] = [heap[parent] as never, heap[index] as never];
-      index = parent;
-    }
+  #happen({ run, process, life, from }: Event): void {
+    if (process === null) run();
+    else if (process.life === life && process.isAlive && (from === null || !this.isCut(from, process.id)))
+      process.take(run);
   }
 
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (heap.length === 0 || !last) return;
-    heap[0] = last;
-    let index = 0;
-    for (;;) {
-      const left = 2 * index + 1;
-      let least = index;
-      if (left < heap.length && isBefore(heap[left], heap[least])) least = left;
-      if (left + 1 < heap.length && isBefore(heap[left + 1], heap[least])) least = left + 1;
-      if (least === index) return;
-      [heap[index], heap[least]] = [heap[least] as never, heap[index] as never];
-      index = least;
+  #push(at: number, run: () => void, process: Process | null, from: string | null): void {
+    const event: Event = { at, order: this.#order++, run, process, life: process?.life ?? 0, from };
+    const slot = Math.floor(at);
+    if (slot > this.#slot) {
+      const events = this.#slots.get(slot);
+      if (events) events.push(event);
+      else this.#slots.set(slot, [event]);
+      return;
+    }
+    // It comes among those that are running.
+    const events = this.#events;
+    events.push(event);
+    for (let index = events.length - 1; index > this.#done && inOrder(event, events[index - 1] as Event) < 0; index--) {
+      [events[index], events[index - 1]] = [events[index - 1] as Event, event];
     }
   }
 }
 
-interface Entry {
-  at: number;
-  order: number;
-}
-
-function isBefore(one: Entry | undefined, other: Entry | undefined): boolean {
-  if (!one || !other) return false;
-  return one.at < other.at || (one.at === other.at && one.order < other.order);
+function inOrder(one: Event, other: Event): number {
+  return one.at - other.at || one.order - other.order;
 }
 
 /** Something that runs: it dies, comes back, stands still and goes on. */

@@ -95,6 +95,8 @@ describe('what was read', () => {
       promotable: promotable('r1'),
       listed: new Set(['r1']),
       following: new Set(['r1']),
+      followingSince: new Set(),
+      isActedUpon: false,
       isLone: () => false,
       isJustElected: () => false,
       ...overrides,
@@ -107,6 +109,11 @@ describe('what was read', () => {
 
   it('is not shown because a primary that is cut off still lists its replica', () => {
     expect(outcome({ following: new Set() })).toBe('prove');
+  });
+
+  it('is not shown while a Sentinel acts, before the replica has said again that it follows', () => {
+    expect(outcome({ isActedUpon: true })).toBe('prove');
+    expect(outcome({ isActedUpon: true, followingSince: new Set(['r1']) })).toBe('answer');
   });
 
   it('is shown when the Sentinels know that the missing replica was not promoted', () => {

@@ -25,7 +25,8 @@ function view(nodes: Record<string, NodeState>, overrides: Partial<PrimaryChoice
 }
 
 function inUse(nodes: Record<string, NodeState>, overrides: Partial<PrimaryInUseView> = {}): PrimaryInUseView {
-  return { ...view(nodes, overrides), current: A, isCurrentFresh: true, isNamedSince: false, ...overrides };
+  const known = { current: A, isCurrentFresh: true, isNamedSince: false, isNamedFresh: true };
+  return { ...view(nodes, overrides), ...known, ...overrides };
 }
 
 describe('the primary to use', () => {
@@ -62,6 +63,11 @@ describe('a primary in use', () => {
       false,
     ],
     ['is left when another one is named', inUse({ [A]: primary }, { named: B, isNamedSince: true }), true],
+    [
+      'is left when the other one was its replica before it was named, and has not been asked since',
+      inUse({ [A]: primary, [B]: replicaOf(A) }, { named: B, isNamedSince: true, isNamedFresh: false }),
+      true,
+    ],
     [
       'stays when the other one is its replica',
       inUse({ [A]: primary, [B]: replicaOf(A) }, { named: B, isNamedSince: true }),

@@ -188,6 +188,7 @@ describe('the replicas that are listed', () => {
       ],
     ]);
     const promotable = decidePromotable({
+      claimed: [],
       replicas,
       primary: [{ name: 'a', runId: 'run a', addresses: [] }],
       connected: [{ name: 'b', runId: null, addresses: [] }],
@@ -195,6 +196,19 @@ describe('the replicas that are listed', () => {
     expect(promotable).toEqual([
       { name: 'b', isCertain: true },
       { name: 'new', isCertain: false },
+    ]);
+  });
+
+  it('may be promoted when a Sentinel names it the primary already, and so lists it no more', () => {
+    const promotable = decidePromotable({
+      replicas: replicasOf([[listed('a', 100), listed('c', 100)]]),
+      primary: [{ name: 'a', runId: 'run a', addresses: [] }],
+      claimed: [{ name: 'b', runId: null, addresses: [] }],
+      connected: [{ name: 'c', runId: null, addresses: [] }],
+    });
+    expect(promotable).toEqual([
+      { name: 'c', isCertain: true },
+      { name: 'b', isCertain: true },
     ]);
   });
 });

@@ -64,6 +64,8 @@ export interface PromotableView {
   readonly replicas: ReadonlyMap<string, KnownReplica>;
   /** The primary in use, by each of its names. */
   readonly primary: readonly ServerName[];
+  /** Other nodes that a Sentinel names the primary, in an epoch that is not older: it does not list them as replicas any more. */
+  readonly claimed: readonly ServerName[];
   /** The replicas that are connected to it, as it names them. */
   readonly connected: readonly ServerName[];
 }
@@ -77,22 +79,28 @@ export interface PromotableServer {
 }
 
 /**
- * Which servers may be promoted, each once.
+ * Which servers may be promoted, or have been, each once.
  *
  * @internal
  */
-export function decidePromotable({ replicas, primary, connected }: PromotableView): readonly PromotableServer[] {
-  const servers = decideServers([...connected, ...primary, ...replicas.values()]);
+export function decidePromotable({
+  replicas,
+  primary,
+  claimed,
+  connected,
+}: PromotableView): readonly PromotableServer[] {
+  const servers = decideServers([...connected, ...primary, ...claimed, ...replicas.values()]);
   const decided = new Set(primary.flatMap(({ name }) => [...(servers.get(name) ?? [])]));
   const promotable: PromotableServer[] = [];
-  for (const name of replicas.keys()) {
+  for (const name of [...replicas.keys(), ...claimed.map((other) => other.name)]) {
     if (decided.has(name)) continue;
     const names = [...(servers.get(name) ?? [name])];
     for (const other of names) decided.add(other);
     const priorities = names.flatMap((other) => replicas.get(other)?.priority ?? []);
-    if (priorities.length > 0 && priorities.every((priority) => priority === 0)) continue;
+    const isClaimed = claimed.some((other) => names.includes(other.name));
+    if (!isClaimed && priorities.length > 0 && priorities.every((priority) => priority === 0)) continue;
     const own = connected.find((other) => names.includes(other.name))?.name ?? name;
-    promotable.push({ name: own, isCertain: priorities.length > 0 });
+    promotable.push({ name: own, isCertain: isClaimed || priorities.length > 0 });
   }
   return promotable;
 }

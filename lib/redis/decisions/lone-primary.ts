@@ -52,6 +52,11 @@ export interface LoneView {
 
 /** Signs that a Sentinel acts, or is about to. */
 const ACTING = ['o_down', 'failover_in_progress', 'force_failover'];
+/** Whether a Sentinel says that it acts, or that enough of them agree to. @internal */
+export function isActing({ flags }: Pick<SentinelVote, 'flags'>): boolean {
+  return ACTING.some((flag) => flags.has(flag));
+}
+
 /** Signs that a Sentinel would agree to a failover. */
 const ACCUSING = ['s_down', 'disconnected'];
 

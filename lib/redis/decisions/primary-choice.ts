@@ -66,6 +66,8 @@ export interface PrimaryInUseView extends PrimaryChoiceView {
   readonly isCurrentFresh: boolean;
   /** Whether the Sentinels have named another node since it was chosen. */
   readonly isNamedSince: boolean;
+  /** Whether the node that they name has said what it is since they name it; what it said before is of another time. */
+  readonly isNamedFresh: boolean;
 }
 
 /**
@@ -78,12 +80,12 @@ export interface PrimaryInUseView extends PrimaryChoiceView {
  * @internal
  */
 export function decideLeaving(view: PrimaryInUseView): Decision<boolean> {
-  const { current, named, nodes, isNamedSince, isCurrentFresh } = view;
+  const { current, named, nodes, isNamedSince, isNamedFresh, isCurrentFresh } = view;
   const state = nodes.get(current) ?? null;
   if (isCurrentFresh && state?.role === 'slave') return { outcome: true, reason: 'it is a replica now' };
   if (isNamedSince && named !== null && named !== current) {
     const other = nodes.get(named);
-    const isItsReplica = other?.role === 'slave' && other.primary === current && isPrimary(state);
+    const isItsReplica = isNamedFresh && other?.role === 'slave' && other.primary === current && isPrimary(state);
     if (!isItsReplica) return { outcome: true, reason: `Sentinel names ${named} now` };
   }
   const promoted = promotedNode(current, view);

@@ -13,6 +13,13 @@ export interface ReadView {
    * a node that it promotes, so a connection that stands says more than a primary that is cut off from its replica knows.
    */
   readonly following: ReadonlySet<string>;
+  /** Those of them that have said so in answer to a question asked since the read. */
+  readonly followingSince: ReadonlySet<string>;
+  /**
+   * Whether a Sentinel says that it acts, that enough of them agree to, or that another node is the primary. A connection that
+   * stands says little then: on a way that is cut in one direction nobody learns of its end.
+   */
+  readonly isActedUpon: boolean;
   /** Whether it is proven that none of these has been promoted before the read. */
   readonly isLone: (missing: ReadonlySet<string>) => boolean;
   /** Whether the primary was promoted a moment ago, and none of these has been its replica since. */
@@ -30,12 +37,11 @@ export type ReadAnswer = 'answer' | 'prove' | 'elsewhere';
 
 /** Decides whether what was read may be shown. @internal */
 export function decideRead(view: ReadView): Decision<ReadAnswer> {
-  const { role, promotable, listed, following } = view;
+  const { role, promotable, listed, following, followingSince, isActedUpon } = view;
   if (role === 'slave') return { outcome: 'elsewhere', reason: 'it is a replica' };
   if (role === null) return { outcome: 'answer', reason: 'the node may not be asked what it is' };
-  const missing = new Set(
-    promotable.map(({ name }) => name).filter((name) => !listed.has(name) || !following.has(name)),
-  );
+  const sighted = isActedUpon ? followingSince : following;
+  const missing = new Set(promotable.map(({ name }) => name).filter((name) => !listed.has(name) || !sighted.has(name)));
   if (missing.size === 0) return { outcome: 'answer', reason: 'every replica that could be promoted still follows it' };
   const names = [...missing].join(', ');
   if (view.isLone(missing)) return { outcome: 'answer', reason: `${names} was not promoted: the Sentinels would know` };

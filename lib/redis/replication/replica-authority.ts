@@ -28,6 +28,10 @@ export interface ReplicaAuthority {
    * none.
    */
   lostSightAt(name: string): number | null;
+  /** When the question was asked that a replica last answered as one; `-Infinity`: it has not. */
+  sightedAt(name: string): number;
+  /** Whether somebody who is entitled to may have promoted another node by now. */
+  isActedUpon(node: PrimaryNode): boolean;
   /** Whether it is proven that none of the missing replicas has been promoted. */
   isLone(node: PrimaryNode, claim: LoneClaim): boolean;
   /**
@@ -52,6 +56,14 @@ export class ConnectedReplicas implements ReplicaAuthority {
 
   lostSightAt(): null {
     return null;
+  }
+
+  sightedAt(): number {
+    return Infinity;
+  }
+
+  isActedUpon(): boolean {
+    return false;
   }
 
   isLone(node: PrimaryNode, { missing, sinceAt }: LoneClaim): boolean {

@@ -17,6 +17,8 @@ interface Progress {
 export class ReplicaLedger {
   readonly #progress = new Map<string, Progress>();
   #listed: ReadonlyMap<string, number> = new Map();
+  /** Every commit asks for the names, so they are put together once. */
+  #names: ReadonlySet<string> = new Set();
   /** Replicas that are not waited for, and where each stood when that was decided; `null`: it was not connected. */
   #excused: ReadonlyMap<string, number | null> = new Map();
   /** Which of these have moved, come or gone since. */
@@ -32,7 +34,7 @@ export class ReplicaLedger {
 
   /** Names of the replicas that the primary listed last. */
   get listed(): ReadonlySet<string> {
-    return new Set(this.#listed.keys());
+    return this.#names;
   }
 
   /** Replicas that are not waited for. */
@@ -44,6 +46,8 @@ export class ReplicaLedger {
   note(listed: readonly ReplicaOffset[], primaryOffset: number, now: number): void {
     const before = this.#listed;
     this.#listed = new Map(listed.map(({ name, offset }) => [name, offset]));
+    if (this.#names.size !== this.#listed.size || listed.some(({ name }) => !before.has(name)))
+      this.#names = new Set(this.#listed.keys());
     for (const { name, offset } of listed) {
       const known = this.#progress.get(name);
       const isAlive = !before.has(name) || known?.offset !== offset || offset >= primaryOffset;

@@ -61,7 +61,7 @@ export class ReplicationGuard {
   isUpToDate(told: ToldRole): boolean {
     const { node } = this.parts;
     this.#note(told.replicas, told.offset);
-    const { outcome, reason } = this.#decideRead(told, (missing) => {
+    const { outcome, reason } = this.#decideRead(told, Infinity, (missing) => {
       const missingSinceAt = this.#missingSince(missing);
       return this.#isProven({ missing, sinceAt: missingSinceAt, renewableMs: READ_PROOF_LIFE_MS, missingSinceAt });
     });
@@ -85,7 +85,7 @@ export class ReplicationGuard {
       await node.sync(performance.now());
       if (node.lost) throw node.lost;
       const { role = null, replicas } = node.report ?? {};
-      if (this.#decideRead({ role, replicas }, isLone).outcome === 'answer') break;
+      if (this.#decideRead({ role, replicas }, sinceAt, isLone).outcome === 'answer') break;
       await this.#nap.take(HOLD_PERIOD_MS);
     }
     // One that only this process does not reach has the changes all the same.
@@ -95,7 +95,11 @@ export class ReplicationGuard {
     else authority.watch(this.#pace);
   }
 
-  #decideRead({ role, replicas }: ToldRole, isLone: (missing: ReadonlySet<string>) => boolean): Decision<ReadAnswer> {
+  #decideRead(
+    { role, replicas }: ToldRole,
+    readAt: number,
+    isLone: (missing: ReadonlySet<string>) => boolean,
+  ): Decision<ReadAnswer> {
     const { node, authority } = this.parts;
     const promotable = authority.promotable(node);
     const names = promotable.map(({ name }) => name);
@@ -104,6 +108,8 @@ export class ReplicationGuard {
       promotable,
       listed: new Set(listedBy(replicas)?.map(({ name }) => name)),
       following: new Set(names.filter((name) => authority.lostSightAt(name) === null)),
+      followingSince: new Set(names.filter((name) => authority.sightedAt(name) >= readAt)),
+      isActedUpon: authority.isActedUpon(node),
       isLone,
       isJustElected: (missing) => this.#isJustElected(missing),
     });

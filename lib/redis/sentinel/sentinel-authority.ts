@@ -1,10 +1,11 @@
-import { decideLone, proofLife, type SentinelVote } from '../decisions/lone-primary.js';
+import { decideLone, isActing, proofLife, type SentinelVote } from '../decisions/lone-primary.js';
 import type { PromotableServer } from '../decisions/listed-replicas.js';
 import { addressKey } from '../connection/node-address.js';
 import { continuesHistory, type ReplicaReport } from '../connection/node-report.js';
 import { decidePromotable, type KnownReplica } from '../decisions/listed-replicas.js';
 import type { PrimaryNode } from '../primary/primary-node.js';
 import type { LoneClaim, ReplicaAuthority } from '../replication/replica-authority.js';
+import type { SentinelView } from './sentinel-view.js';
 import type { SentinelFinder } from './sentinel-finder.js';
 import type { WatchPace } from '../primary/watch-pace.js';
 
@@ -30,29 +31,37 @@ export class SentinelAuthority implements ReplicaAuthority {
   constructor(private readonly finder: SentinelFinder) {}
 
   promotable(node: PrimaryNode): readonly PromotableServer[] {
-    const { replicas, best } = this.finder.sentinels;
+    const { replicas, best, views } = this.finder.sentinels;
     const connected = node.report?.replicas;
     const known = this.#known;
     const isKnown = known?.node === node && known.replicas === replicas && known.connected === connected;
     if (isKnown && known.primary === best?.name) return known.promotable;
-    const isNamed = best !== null && this.finder.isSameServer(best.name, node.key);
-    const own = [this.finder.named(node.key), ...(isNamed ? this.finder.primaryNames : [])];
-    const promotable = [
-      ...decidePromotable({
-        replicas,
-        primary: node.runId === null ? own : [...own, { ...this.finder.named(node.key), runId: node.runId }],
-        connected: (connected ?? []).map(({ address }) => this.finder.named(addressKey(address))),
-      }),
-    ];
-    // A primary by hand: the one that Sentinel names is its replica now.
-    if (best && !isNamed && !promotable.some(({ name }) => name === best.name))
-      promotable.push({ name: best.name, isCertain: true });
+    const naming = views.filter((view) => this.finder.keyOf(view) === node.key);
+    const own = naming.map(({ name, runId }) => ({ ...this.finder.named(name), runId }));
+    // With a primary by hand the one that Sentinel names is its replica now.
+    const isNamed = best === null || this.finder.isSameServer(best.name, node.key);
+    const claimed = [...this.#claims(node).map(({ name }) => name), ...(isNamed ? [] : [best.name])];
+    const promotable = decidePromotable({
+      replicas,
+      primary: [{ ...this.finder.named(node.key), runId: node.runId }, ...own],
+      claimed: claimed.map((name) => this.finder.named(name)),
+      connected: (connected ?? []).map(({ address }) => this.finder.named(addressKey(address))),
+    });
     this.#known = { node, replicas, connected, primary: best?.name, promotable };
     return promotable;
   }
 
   lostSightAt(name: string): number | null {
     return this.finder.lostSightAt(this.finder.reachable(name));
+  }
+
+  sightedAt(name: string): number {
+    const report = this.finder.reports.get(this.finder.reachable(name));
+    return report?.role === 'slave' ? report.askedAt : -Infinity;
+  }
+
+  isActedUpon(node: PrimaryNode): boolean {
+    return this.finder.sentinels.views.some(isActing) || this.#claims(node).length > 0;
   }
 
   isLone(node: PrimaryNode, claim: LoneClaim): boolean {
@@ -92,5 +101,11 @@ export class SentinelAuthority implements ReplicaAuthority {
 
   watch(pace: WatchPace): void {
     this.finder.pace = pace;
+  }
+
+  /** The Sentinels that name another node, in an epoch that is not older than the one that counts. */
+  #claims(node: PrimaryNode): readonly SentinelView[] {
+    const { best, views } = this.finder.sentinels;
+    return views.filter((view) => view.epoch >= (best?.epoch ?? -1) && this.finder.keyOf(view) !== node.key);
   }
 }

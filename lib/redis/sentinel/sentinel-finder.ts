@@ -72,12 +72,16 @@ export class SentinelFinder implements PrimaryFinder {
 
   objection(current: PrimaryChoice): string | null {
     const key = addressKey(current.address);
-    const { generation } = this.sentinels;
+    const { generation, namedSinceAt } = this.sentinels;
+    const view = this.#view(0);
+    const isFresh = (node: string, sinceAt: number): boolean =>
+      (this.#watches.get(node)?.report?.askedAt ?? -Infinity) >= sinceAt;
     const { outcome, reason } = decideLeaving({
-      ...this.#view(0),
+      ...view,
       current: key,
-      isCurrentFresh: (this.#watches.get(key)?.report?.askedAt ?? -Infinity) >= this.#searchingSince,
+      isCurrentFresh: isFresh(key, this.#searchingSince),
       isNamedSince: generation > current.generation,
+      isNamedFresh: view.named !== null && isFresh(view.named, namedSinceAt),
     });
     return outcome ? reason : null;
   }

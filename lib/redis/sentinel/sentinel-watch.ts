@@ -36,6 +36,7 @@ export class SentinelWatch {
   #replicas: ReadonlyMap<string, KnownReplica> = new Map();
   #best: NamedPrimary | null = null;
   #generation = 0;
+  #namedSinceAt = 0;
   #pace: WatchPace = 'alert';
   #signTimer: NodeJS.Timeout | undefined;
 
@@ -65,6 +66,11 @@ export class SentinelWatch {
   /** Rises whenever another address counts. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Since when that address counts, on the clock of `performance.now()`. */
+  get namedSinceAt(): number {
+    return this.#namedSinceAt;
   }
 
   /** What those that count say now, as far as the node that they name is one that others know as well. */
@@ -174,7 +180,10 @@ export class SentinelWatch {
     const view = claim && this.#views.find(({ primary }) => addressKey(primary) === claim.primary);
     if (!view || (claim.primary === known?.primary && claim.epoch === known.epoch)) return;
     // The leader of a failover raises the epoch of the old primary before it names the new one.
-    if (claim.primary !== known?.primary) this.#generation++;
+    if (claim.primary !== known?.primary) {
+      this.#generation++;
+      this.#namedSinceAt = performance.now();
+    }
     this.#best = { primary: view.primary, name: view.name, epoch: claim.epoch };
   }
 
