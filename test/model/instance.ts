@@ -474,8 +474,8 @@ export class Instance extends Process {
           if (this.#use) this.#use.promotable = null;
           for (const name of nodes) this.#known.add(name);
         }
-        this.#weigh();
-        this.#evaluate();
+        if (!isSame) this.#weigh();
+        if (!isSame || former.flags !== answer.flags || !this.#use) this.#evaluate();
       });
     });
     this.world.after(this, 300, () => {
@@ -504,9 +504,12 @@ export class Instance extends Process {
       this.world.send(node.id, this.id, () => {
         isAnswered = true;
         watch.isAsking = false;
+        const former = watch.report;
         watch.report = { role, primary, replicationId, formerReplicationId, askedAt };
         if (this.#use?.node === node && role === 'master') this.#replicationId = replicationId;
-        this.#evaluate();
+        const isSame = former?.role === role && former.primary === primary && former.replicationId === replicationId;
+        // Nothing else follows from what was said before.
+        if (!isSame || !this.#use) this.#evaluate();
       });
     });
     this.world.after(this, ATTEMPT_MS, () => {
@@ -543,8 +546,9 @@ export class Instance extends Process {
       };
     });
     const { now } = this.world;
-    this.#electorate = decideElectorate(standings, now).outcome;
+    // They have counted until now: the answers in between said the same.
     for (const { key, ground } of this.#electorate) if (ground !== 'lately') this.#countedAt.set(key, now);
+    this.#electorate = decideElectorate(standings, now).outcome;
     const { outcome } = decideNamedPrimary({
       electorate: this.#electorate,
       known: this.#best,

@@ -288,8 +288,9 @@ class ModelRun {
         break;
       }
       case 'failover':
-        // Not while degraded or while anything is cut off, as operators are told.
+        // Not while degraded, while anything is cut off or while another failover goes on, as operators are told.
         if (world.hasCuts || this.#instances.some(({ isWhole }) => !isWhole)) break;
+        if (this.#sentinels.some((sentinel) => sentinel.answer().flags.has('failover_in_progress'))) break;
         if (this.#sentinels.find(({ id }) => id === step.machine)?.isAlive)
           this.#sentinels.find(({ id }) => id === step.machine)?.force();
         break;

@@ -1,4 +1,5 @@
 import type { FailoverReport } from '../../lib/core/session-link-events.js';
+import { appendFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { check, countDifferences, type Verdict } from './checker.js';
@@ -117,6 +118,7 @@ export async function observe(lab: FaultLab, scenario: Scenario): Promise<Outcom
     changedAfterwards: countDifferences(workload.sessions, rightAfter, atLast),
   };
   print(lab, scenario, outcome);
+  record(lab, scenario, outcome);
   return outcome;
 }
 
@@ -229,6 +231,28 @@ function print(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
       `lost ${changesLost}, undone ${logoutsUndone}, lost while degraded ${degradedLost}, ghosts ${ghosts + changedAfterwards}, failed ${failed.length}, 503 ${refused.length}, ` +
       `stale reads ${lab.workload.staleReads}${lab.workload.staleReads > 0 ? ` (${Math.max(...lab.workload.staleAgesMs)} ms at most)` : ''}`,
   );
+}
+
+/** One line of JSON for each run, where `FAULT_OUTCOMES` names a file: `tools/fault-table.mjs` makes a table of them. */
+function record(lab: FaultLab, { name }: Scenario, outcome: Outcome): void {
+  const file = process.env['FAULT_OUTCOMES'];
+  if (file === undefined) return;
+  const { changes, logins, logouts } = lab.workload.acknowledged;
+  const { changesLost, logoutsUndone, degradedLost, ghosts, changedAfterwards, failed, refused, pauseMs } = outcome;
+  const line = {
+    name,
+    acknowledged: changes + logins + logouts,
+    lost: changesLost,
+    undone: logoutsUndone,
+    degradedLost,
+    ghosts: ghosts + changedAfterwards,
+    failed: failed.length,
+    stale: lab.workload.staleReads,
+    staleMs: Math.max(0, ...lab.workload.staleAgesMs),
+    refused: refused.length,
+    pauseMs: Math.round(pauseMs),
+  };
+  appendFileSync(file, `${JSON.stringify(line)}\n`);
 }
 
 function sum(numbers: readonly number[]): number {
