@@ -22,6 +22,9 @@ export function logLinkEvents(link: SessionLink, logger: Pick<LoggerService, 'lo
   link.on('degraded', ({ primary, reason }) => {
     logger.warn(`Redis primary ${primary} acknowledges changes that not every replica has (${reason})`);
   });
+  link.on('unrestored', ({ change, reason }) => {
+    logger.warn(`A change acknowledged by a primary whose promotion did not stand is lost: ${change} (${reason})`);
+  });
   link.on('recovered', ({ primary }) => {
     logger.log(`Redis primary ${primary} has all its replicas again`);
   });

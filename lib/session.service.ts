@@ -273,7 +273,7 @@ export class SessionService {
    * Subscribes to an event of the connection to Redis, for logs and metrics of the application's own; returns the way to
    * unsubscribe. Nothing ever happens when sessions live in this process or in the application's own `store`.
    *
-   * @param event - `ready`, `lost`, `unavailable`, `failover`, `degraded`, `recovered`, `nearCacheOff` or `groupUnknown`
+   * @param event - `ready`, `lost`, `unavailable`, `failover`, `degraded`, `unrestored`, `recovered`, `nearCacheOff` or `groupUnknown`
    * @param listener - gets the event's payload; must not throw
    */
   onLink<E extends keyof SessionLinkEvents>(event: E, listener: (payload: SessionLinkEvents[E]) => void): () => void {

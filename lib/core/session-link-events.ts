@@ -36,6 +36,12 @@ export interface SessionLinkEvents {
   readonly failover: FailoverReport;
   /** Changes are acknowledged although a replica that could be promoted lacks them. */
   readonly degraded: { readonly primary: string; readonly reason: string };
+  /**
+   * A change that was acknowledged while degraded, and lost when the promotion of its primary did not stand, could not be made
+   * again. `change` names its script; `reason`: `conflict` (somebody else has changed the session since), `gone`, `lock`, or
+   * the code of the server's error.
+   */
+  readonly unrestored: { readonly primary: string | null; readonly change: string; readonly reason: string };
   /** Every replica that could be promoted has all changes again. */
   readonly recovered: { readonly primary: string };
   /** The near cache is not used: the server, its ACL or the way to it does not allow it. Once; `reason` says what to do. */

@@ -17,6 +17,11 @@ export interface LinkCommand {
    * For a script that writes the link itself puts `notAfterMs` (Redis's clock) before them.
    */
   readonly args: readonly (string | Buffer)[];
+  /**
+   * The same change as it is made again when the one that was acknowledged with this reply has been lost with its primary;
+   * without it, this command. It must not undo what others have been given success for meanwhile.
+   */
+  readonly restored?: (reply: unknown) => LinkCommand;
 }
 
 /** How a single command is run. @internal */

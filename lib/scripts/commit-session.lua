@@ -19,6 +19,7 @@
 -- @arg   small        flag  1: longer texts in pieces, 0: each as a whole
 -- @arg   keepsUser    flag  1: the user stays whoever it is by now, should that be another than `user`
 -- @arg   maxFields    count as many fields the session may have after a change that adds some, 0: any number
+-- @arg   atMost       text  a version: when the session has a newer one by now nothing is changed, empty: whatever it has
 -- @arg   setCount     count number of fields to write
 -- @arg   removeCount  count number of fields to delete
 -- @arg   set…         fields  name, JSON, name, JSON …
@@ -28,7 +29,7 @@
 -- @reply [0, now, gone]                   there is no such session any more
 -- @reply [0, now, lock]                   the lock is another's by now
 -- @reply [0, now, fields, count:count]    it would have as many fields, more than it may
--- @reply [0, now, conflict, names…:text]  these fields were changed by somebody else
+-- @reply [0, now, conflict, names…:text]  these fields were changed by somebody else; none: the session is newer than `atMost`
 --- @include clock
 --- @include fields
 --- @include meta
@@ -55,18 +56,21 @@ if ARGV[8] ~= '' then
   end
   user_key, ended_key = KEYS[5], KEYS[6]
 end
+if ARGV[14] ~= '' and meta.version > tonumber(ARGV[14]) then
+  return { 0, now, 'conflict' }
+end
 local damage = refuse_wrong_type(KEYS[2], 'zset') or user_key and refuse_wrong_type(user_key, 'zset')
 if damage then
   return damage
 end
 local is_small, max_fields = ARGV[11] == '1', tonumber(ARGV[13])
-local set_count, remove_count = tonumber(ARGV[14]), tonumber(ARGV[15])
-local first_removed = 16 + 2 * set_count
+local set_count, remove_count = tonumber(ARGV[15]), tonumber(ARGV[16])
+local first_removed = 17 + 2 * set_count
 local first_expected = first_removed + remove_count
 if ARGV[first_expected] then
   local conflicts = {}
   for i = 1, set_count + remove_count do
-    local name = i <= set_count and ARGV[14 + 2 * i] or ARGV[first_removed + i - set_count - 1]
+    local name = i <= set_count and ARGV[15 + 2 * i] or ARGV[first_removed + i - set_count - 1]
     local value = read_text(KEYS[1], name)
     if (value and redis.sha1hex(value) or '') ~= ARGV[first_expected + i - 1] then
       conflicts[#conflicts + 1] = name
@@ -105,7 +109,7 @@ local pieces = add_meta(list, meta)
 if pieces < meta.pieces then
   counts.meta = pieces
 end
-for i = 16, first_removed - 1, 2 do
+for i = 17, first_removed - 1, 2 do
   counts[ARGV[i]] = add_text(list, ARGV[i], ARGV[i + 1], is_small)
 end
 for i = first_removed, first_expected - 1 do

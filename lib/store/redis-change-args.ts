@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { LinkCommand } from '../core/session-link.js';
 import type { SessionAuthentication, SessionChange } from '../core/session-record.js';
+import type { ScriptLink } from '../scripts/script-arguments.js';
 
 /**
  * Up to this length a session's longer texts are stored in pieces, which keeps its hash in one block of memory. Beyond it that
@@ -37,4 +39,23 @@ export function authenticationText(
   const longest = actor === null ? (absoluteMs ?? 0) : '-';
   const how = `${method ?? '-'}${provider === null ? '' : `#${provider}`}`;
   return `${atMs} ${longest} ${how}${actor === null ? '' : ` ${actor}`}`;
+}
+
+/** Where `atMost` stands among the arguments of `commit-session`. */
+const AT_MOST = 12;
+
+/**
+ * A link for `commit-session`: a commit that has to be made again changes nothing when the session is newer by now than it was
+ * before the commit.
+ *
+ * @internal
+ */
+export function restorable(link: ScriptLink): ScriptLink {
+  return { execute: (command) => link.execute({ ...command, restored: (reply) => restored(command, reply) }) };
+}
+
+function restored(command: LinkCommand, reply: unknown): LinkCommand {
+  const version = Array.isArray(reply) ? Number(reply[2]) : NaN;
+  if (!Number.isSafeInteger(version)) return command;
+  return { ...command, args: command.args.map((arg, index) => (index === AT_MOST ? String(version - 1) : arg)) };
 }

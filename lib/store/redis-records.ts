@@ -3,7 +3,7 @@ import type { SessionChange, StoredSession } from '../core/session-record.js';
 import * as scripts from '../scripts/scripts.generated.js';
 import type { ScriptLink } from '../scripts/script-arguments.js';
 import { PLAIN_SIGN_IN } from './plain-sign-in.js';
-import { authenticationText, expectations, isSmall } from './redis-change-args.js';
+import { authenticationText, expectations, isSmall, restorable } from './redis-change-args.js';
 import type { RedisEndings } from './redis-endings.js';
 import type { RedisKeyLayout, SessionKeys } from './redis-key-layout.js';
 import type { RedisProviders } from './redis-providers.js';
@@ -41,6 +41,7 @@ export interface RedisRecordsOptions {
 export class RedisRecords implements SessionRecords {
   private readonly tokens = new ChangeTokens();
   private readonly limits: RedisUserLimits;
+  private readonly commits: ScriptLink;
 
   constructor(
     private readonly link: ScriptLink,
@@ -52,6 +53,7 @@ export class RedisRecords implements SessionRecords {
     private readonly options: RedisRecordsOptions,
   ) {
     this.limits = new RedisUserLimits(users, endings);
+    this.commits = restorable(link);
   }
 
   load(sid: string, signal?: () => AbortSignal): Promise<StoredSession | null> {
@@ -108,7 +110,7 @@ export class RedisRecords implements SessionRecords {
     const lock = change.owner === undefined ? undefined : keys.lock;
     const ended = auth === '' || own.user === undefined ? undefined : keys.ended;
     const reply = await scripts.commitSession(
-      this.link,
+      this.commits,
       { ...own, lock, ended },
       {
         token: this.tokens.next(),
@@ -123,6 +125,7 @@ export class RedisRecords implements SessionRecords {
         small: isSmall(change),
         keepsUser: change.keepsUser,
         maxFields: change.maxFields ?? 0,
+        atMost: '',
         set: change.set,
         remove: change.remove,
         expected: expectations(change),

@@ -17,6 +17,7 @@ const COMMIT = {
   small: true,
   keepsUser: false,
   maxFields: 0,
+  atMost: '',
   set: new Map([
     ['a', '1'],
     ['b', '2'],

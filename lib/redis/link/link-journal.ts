@@ -1,4 +1,4 @@
-import type { SessionLinkStatus } from '../../core/session-link.js';
+import type { LinkCommand, SessionLinkStatus } from '../../core/session-link.js';
 import type { FailoverReport, SessionLinkEvents } from '../../core/session-link-events.js';
 import { isRestarted, type ServerIdentity } from './server-identity.js';
 
@@ -120,6 +120,12 @@ export class LinkJournal {
     if (this.#state !== 'degraded') return;
     this.#state = 'ready';
     this.#emit('recovered', { primary });
+  }
+
+  /** A change that was acknowledged and lost with its primary could not be made again. */
+  unrestored({ run }: LinkCommand, reason: string): void {
+    const change = typeof run === 'string' ? run : run.name;
+    this.#emit('unrestored', { primary: this.#primary, change, reason });
   }
 
   /** No primary has been usable for some time. */

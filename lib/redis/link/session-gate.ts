@@ -232,10 +232,18 @@ export class SessionGate implements SessionLink {
       this.#restoring--;
       this.#reads.pump();
     };
-    operation.promise.then(finish, (error: unknown) => {
-      finish();
-      if (error instanceof SessionUnavailableError && !this.#closing) this.#restore(command);
-    });
+    operation.promise.then(
+      (reply) => {
+        const refusal = refusalIn(reply);
+        if (refusal !== null) this.#journal.unrestored(command, refusal);
+        finish();
+      },
+      (error: unknown) => {
+        finish();
+        if (error instanceof SessionUnavailableError && !this.#closing) this.#restore(command);
+        else this.#journal.unrestored(command, isReplyError(error) ? codeOf(error) : 'the application shuts down');
+      },
+    );
   }
 
   /** The latest moment, by Redis's clock, at which a change may still be executed. */
@@ -248,6 +256,12 @@ export class SessionGate implements SessionLink {
   #laneOf(operation: Operation): CommandLane {
     return operation.isWrite ? this.#writes : this.#reads;
   }
+}
+
+/** Why a script did nothing: `[0, now, reason, …]`; `null`: it did its work. */
+function refusalIn(reply: unknown): string | null {
+  const [code, , reason] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  return code === 0 ? String(reason) : null;
 }
 
 function closedError(cause: Error): SessionUnavailableError {

@@ -113,7 +113,7 @@ export class GroupCommit {
         await this.#guard.hold(
           performance.now(),
           look,
-          done.map(({ change }) => change.command),
+          done.map(({ change: { command }, reply }) => command.restored?.(reply) ?? command),
         );
       }
       this.#guard.acknowledged();
