@@ -77,3 +77,9 @@ function commandIn(message: string): string {
   const name = /'([a-z|]+)' command|unknown command [`']([A-Za-z|]+)/.exec(message);
   return (name?.[1] ?? name?.[2])?.toLowerCase() ?? (/\bkeys?\b/.test(message) ? 'on the keys' : 'in a script');
 }
+
+/** Why a script did nothing, as its reply says (`[0, now, reason, …]`); `null`: it did its work. @internal */
+export function refusalIn(reply: unknown): string | null {
+  const [code, , reason] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  return code === 0 ? String(reason) : null;
+}

@@ -9,7 +9,7 @@ import type {
 import type { SessionLinkEvents } from '../../core/session-link-events.js';
 import { SessionUnavailableError } from '../../errors/session-unavailable.error.js';
 import { isReplyError } from '../connection/connection-lost.error.js';
-import { codeOf } from '../connection/server-reply.js';
+import { codeOf, refusalIn } from '../connection/server-reply.js';
 import { WaitingMemory } from '../connection/waiting-memory.js';
 import { CommandLane } from './command-lane.js';
 import { inspectLink } from './link-inspection.js';
@@ -256,12 +256,6 @@ export class SessionGate implements SessionLink {
   #laneOf(operation: Operation): CommandLane {
     return operation.isWrite ? this.#writes : this.#reads;
   }
-}
-
-/** Why a script did nothing: `[0, now, reason, …]`; `null`: it did its work. */
-function refusalIn(reply: unknown): string | null {
-  const [code, , reason] = Array.isArray(reply) ? (reply as unknown[]) : [];
-  return code === 0 ? String(reason) : null;
 }
 
 function closedError(cause: Error): SessionUnavailableError {

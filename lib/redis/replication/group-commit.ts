@@ -1,3 +1,4 @@
+import { refusalIn } from '../connection/server-reply.js';
 import { isReplyError } from '../connection/connection-lost.error.js';
 import {
   settle,
@@ -113,7 +114,10 @@ export class GroupCommit {
         await this.#guard.hold(
           performance.now(),
           look,
-          done.map(({ change: { command }, reply }) => command.restored?.(reply) ?? command),
+          // What was refused is not made again.
+          done.flatMap(({ change: { command }, reply }) =>
+            refusalIn(reply) === null ? [command.restored?.(reply) ?? command] : [],
+          ),
         );
       }
       this.#guard.acknowledged();
