@@ -81,7 +81,7 @@ function openGate(finder: PrimaryFinder, replication: ConstructorParameters<type
   const gate = new SessionGate({
     limits: LIMITS,
     probe: PROBE,
-    makeRoute: (listener) => new PrimaryRoute({ ...parts, maxProvisionalBytes: 1_000_000 }, listener),
+    makeRoute: (listener, memory) => new PrimaryRoute({ ...parts, memory }, listener),
   });
   ends.push(() => gate.close());
   return gate;

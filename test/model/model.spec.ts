@@ -5,7 +5,7 @@ import { OLD_LOGIC } from './old-logic.js';
 import { SCHEDULE } from './schedules.js';
 
 /** How many schedules a run takes: `npm run test:model` asks for 100,000. */
-const COUNT = Number(process.env['MODEL_SCHEDULES'] ?? 5000);
+const COUNT = Number(process.env['MODEL_SCHEDULES'] ?? 500);
 /** `npm test` takes the same each time; a longer run another one, unless it is given. The failure names it. */
 const SEED = Number(process.env['TEST_SEED'] ?? (process.env['MODEL_SCHEDULES'] ? Date.now() % 2 ** 31 : 2026));
 
