@@ -67,13 +67,21 @@ const FOUND: Record<keyof typeof OLD_LOGIC, Omit<Schedule, 'seed'>> = {
   },
 };
 
-const SEEDS = [1, 2, 3];
+/** Seeds with which the decisions of before go wrong: `believed` needs a write in a narrow window. */
+const SEEDS = {
+  excused: [1, 2, 3],
+  counted: [1, 2, 3],
+  listed: [1, 2, 3],
+  vetoed: [1, 2, 3],
+  forgotten: [1, 2, 3],
+  believed: [1, 2, 4],
+};
 
 describe('the model finds what was wrong', () => {
   it.each(Object.keys(FOUND) as (keyof typeof FOUND)[])(
     '%s: in the decisions of before, and not in those of today',
     (name) => {
-      for (const seed of SEEDS) {
+      for (const seed of SEEDS[name]) {
         expect(runSchedule({ seed, ...FOUND[name] }, OLD_LOGIC[name]).faults).not.toEqual([]);
         expect(runSchedule({ seed, ...FOUND[name] }).faults).toEqual([]);
       }
