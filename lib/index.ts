@@ -10,6 +10,7 @@ export { SessionAccessError } from './errors/session-access.error.js';
 export { SessionConflictError } from './errors/session-conflict.error.js';
 export { SessionCookieError } from './errors/session-cookie.error.js';
 export { SessionCookieUnsendableError } from './errors/session-cookie-unsendable.error.js';
+export { SessionFailoverError } from './errors/session-failover.error.js';
 export { SessionGoneError } from './errors/session-gone.error.js';
 export { SessionHttpError } from './errors/session-http.error.js';
 export { SessionIdTakenError } from './errors/session-id-taken.error.js';
@@ -85,7 +86,7 @@ export type {
   SessionAuthenticationState,
   SessionRemaining,
 } from './session.authentication.js';
-export type { SessionSummary } from './session.summary.js';
+export type { SessionSummary } from './store/session-summary.js';
 export type { SessionForecast } from './stats/capacity-forecast.js';
 export type { SessionInstallationEvent } from './stats/installation-event.js';
 export type { SessionCounts, SessionEndReason, SessionFlow } from './stats/session-counts.js';

@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { RedisSurveyOptions } from './core/redis-survey.js';
 import { SESSION_OPTIONS } from './core/session.tokens.js';
 import { examine } from './doctor/examine.js';
+import type { SessionExamination, SessionExaminer } from './doctor/session-examination.js';
 import type { SessionFinding } from './doctor/session-finding.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
@@ -11,13 +12,18 @@ import { surveyRedis } from './redis/survey/redis-survey.js';
 /** Time that each server has for its answers. @unit milliseconds */
 const SURVEY_TIMEOUT_MS = 3000;
 
+/** Pages and health checks that ask again and again see an examination that is at most so old. @unit milliseconds */
+const RECENT_MS = 60_000;
+
 /**
  * Examines the Redis servers and Sentinels, and the application's own settings, against what docs/operations.md asks for.
  *
  * @public
  */
 @Injectable()
-export class SessionDoctor implements OnApplicationBootstrap {
+export class SessionDoctor implements OnApplicationBootstrap, SessionExaminer {
+  private last: { readonly startedAt: number; readonly examination: Promise<SessionExamination> } | null = null;
+
   /** @internal */
   constructor(@Inject(SESSION_OPTIONS) private readonly options: ResolvedSessionOptions) {}
 
@@ -40,13 +46,33 @@ export class SessionDoctor implements OnApplicationBootstrap {
     return examine(survey, { operationTimeoutMs, absoluteTimeoutMs, durability, nodeVersion, nowMs: Date.now() });
   }
 
+  /** An examination of the last minute, for those who ask again and again; `isFresh`: one that begins now. @internal */
+  recent(isFresh = false): Promise<SessionExamination> {
+    const now = performance.now();
+    if (isFresh || !this.last || now - this.last.startedAt > RECENT_MS) {
+      const last = { startedAt: now, examination: this.examineNow() };
+      // What failed is tried again by whoever asks next.
+      last.examination.catch(() => {
+        if (this.last === last) this.last = null;
+      });
+      this.last = last;
+    }
+    return this.last.examination;
+  }
+
   /** Writes one block into the log when something is wrong, in production. Called by Nest; the start does not wait for it. */
   onApplicationBootstrap(): void {
     if (this.options.redis && process.env['NODE_ENV'] === 'production') void this.report();
   }
 
+  private async examineNow(): Promise<SessionExamination> {
+    const findings = await this.examine();
+    return { atMs: Date.now(), findings };
+  }
+
   private async report(): Promise<void> {
-    const findings = (await this.examine()).filter(({ severity }) => severity !== 'info');
+    const { findings: all } = await this.recent();
+    const findings = all.filter(({ severity }) => severity !== 'info');
     if (findings.length === 0) return;
     const lines = findings.map(({ severity, what, fix }) => `- ${severity}: ${what} ${fix}`);
     const logger = new Logger(`Session ${this.options.application}`);

@@ -10,12 +10,14 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { Cluster, Redis } from 'ioredis';
 import {
   SESSION_EVENTS,
+  SESSION_EXAMINER,
   SESSION_LINK,
   SESSION_MIDDLEWARE,
   SESSION_OBSERVERS,
   SESSION_OPTIONS,
   SESSION_REDIS,
   SESSION_REPOSITORY,
+  SESSION_SERVICE,
   SESSION_STORE,
 } from './core/session.tokens.js';
 import { SessionContext } from './http/session-context.js';
@@ -104,7 +106,9 @@ export class SessionModule implements NestModule, OnModuleInit, OnApplicationShu
         SESSION_LINK,
         SESSION_REPOSITORY,
         SESSION_EVENTS,
+        SESSION_EXAMINER,
         SESSION_OBSERVERS,
+        SESSION_SERVICE,
       ],
     };
   }

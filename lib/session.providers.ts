@@ -2,12 +2,14 @@ import type { Provider } from '@nestjs/common';
 import type { Store } from 'express-session';
 import {
   SESSION_EVENTS,
+  SESSION_EXAMINER,
   SESSION_LINK,
   SESSION_MIDDLEWARE,
   SESSION_OBSERVERS,
   SESSION_OPTIONS,
   SESSION_REDIS,
   SESSION_REPOSITORY,
+  SESSION_SERVICE,
   SESSION_STORE,
 } from './core/session.tokens.js';
 import type { SessionLink } from './core/session-link.js';
@@ -54,6 +56,8 @@ export function asyncOptionsProviders(options: SessionModuleAsyncOptions): Provi
 export const sessionProviders: Provider[] = [
   { provide: SESSION_OBSERVERS, useClass: SessionObservers },
   { provide: SESSION_EVENTS, useExisting: SessionEvents },
+  { provide: SESSION_EXAMINER, useExisting: SessionDoctor },
+  { provide: SESSION_SERVICE, useExisting: SessionService },
   {
     provide: SESSION_LINK,
     useFactory: openSessionLink,

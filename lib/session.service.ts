@@ -25,8 +25,8 @@ import type {
 import { SessionEvents } from './session.events.js';
 import { checkGrace } from './session.service.options.js';
 import type { RegenerateOptions, RevokeOptions, SignOutOptions } from './session.service.options.js';
-import { summaryOf } from './session.summary.js';
-import type { SessionSummary } from './session.summary.js';
+import { summaryOf } from './store/session-summary.js';
+import type { SessionSummary } from './store/session-summary.js';
 import type { SessionInstallation } from './stats/session.stats.js';
 import { SessionStats } from './stats/session.stats.js';
 import { promised } from './store/callback.js';

@@ -7,10 +7,11 @@ import { ensureDependencies, root } from './machine.mjs';
 /** Name, what it proves, command: the first word is a program of node_modules/.bin or `node`. */
 const STEPS = [
   ['scripts', 'embedded Lua is what the sources give; headers are right', 'tsx tools/build-scripts.ts --verify'],
+  ['page', 'the page of the monitor is what the sources give', 'tsx tools/build-page.ts --verify'],
   ['format', 'prettier', 'prettier --check --log-level warn .'],
   // Before types and lint: the samples see the package as it is built.
   ['build', 'nest build', 'nest build'],
-  ['types', 'tsc', 'tsc -p tsconfig.json'],
+  ['types', 'tsc', 'tsc -p tsconfig.json && tsc -p pages/monitor/tsconfig.json'],
   ['imports', 'dependency-cruiser', 'depcruise --output-type err-long lib test tools sample'],
   ['lint', 'eslint', 'eslint --max-warnings 0 .'],
   ['dead code', 'knip: unused files, exports and dependencies', 'knip'],

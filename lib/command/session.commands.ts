@@ -1,5 +1,5 @@
 import { SessionService } from '../session.service.js';
-import type { SessionSummary } from '../session.summary.js';
+import type { SessionSummary } from '../store/session-summary.js';
 import { EXIT_CODE, UsageError, type ExitCode } from './exit-code.js';
 import { readInstallation, withSessions, type InstallationOptions } from './installation.js';
 import { isTyped, writeJson, writeLine, writeTable, type CommandTerminal } from './terminal.js';

@@ -14,3 +14,7 @@ export const SESSION_EVENTS = Symbol.for('nestjs-ha-session:events');
 export const SESSION_OBSERVERS = Symbol.for('nestjs-ha-session:observers');
 /** The repository under our store, or `null` with a foreign store. @internal */
 export const SESSION_REPOSITORY = Symbol.for('nestjs-ha-session:repository');
+/** The sessions of users, for entries that cannot import the root. @internal */
+export const SESSION_SERVICE = Symbol.for('nestjs-ha-session:service');
+/** What examines the servers, for entries that cannot import the root. @internal */
+export const SESSION_EXAMINER = Symbol.for('nestjs-ha-session:examiner');

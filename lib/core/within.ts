@@ -24,3 +24,9 @@ export async function within<T>(timeoutMs: number, answer: Promise<T>): Promise<
     clearTimeout(timer);
   }
 }
+
+/** The answer, or `null` when it has not come by then, or failed: for windows that show what there is. @internal */
+export function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T | null> {
+  // An outage shows elsewhere in the window.
+  return within(timeoutMs, answer).catch(() => null);
+}

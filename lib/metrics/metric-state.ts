@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { within } from '../core/within.js';
+import { inTime } from '../core/within.js';
 import type { SessionLink, SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
 import type { SessionCapacity, SessionSnapshot, SessionStats } from '../stats/session.stats.js';
 import type { SessionNearCacheStatus, SessionRepository } from '../store/session-repository.js';
@@ -73,8 +73,8 @@ export class MetricStateReader {
     const status = link?.status() ?? null;
     const isUsable = status !== null && (status.state === 'ready' || status.state === 'degraded');
     const [inspection, snapshot, capacity] = await Promise.all([
-      isUsable && link ? inTime(link.inspect(TIMEOUT_MS)) : null,
-      isUsable ? inTime(stats.snapshot()) : null,
+      isUsable && link ? inTime(link.inspect(TIMEOUT_MS), TIMEOUT_MS) : null,
+      isUsable ? inTime(stats.snapshot(), TIMEOUT_MS) : null,
       isUsable ? this.#readCapacity() : null,
     ]);
     const nearCache = repository?.cache?.status() ?? null;
@@ -93,14 +93,9 @@ export class MetricStateReader {
   async #readCapacity(): Promise<SessionCapacity | null> {
     const now = performance.now();
     if (this.#capacity && now - this.#capacity.atMs < CAPACITY_FRESH_MS) return this.#capacity.value;
-    const value = await inTime(this.sources.stats.capacity());
+    const value = await inTime(this.sources.stats.capacity(), TIMEOUT_MS);
     // Before the first sample there is little to keep.
     if (value?.memory.sessionBytes) this.#capacity = { atMs: now, value };
     return value;
   }
-}
-
-/** The answer, or `null` when there is none in time. An outage shows in other metrics; a scrape must not fail by it. */
-function inTime<T>(answer: Promise<T>): Promise<T | null> {
-  return within(TIMEOUT_MS, answer).catch(() => null);
 }

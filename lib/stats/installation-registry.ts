@@ -14,6 +14,15 @@ interface Announcement {
   readonly buckets: number;
   readonly live: number;
   readonly atMs: number;
+  /** Its option; absent from those that an earlier version wrote. @unit milliseconds */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/** Where the keys of an installation are, and how long its sessions live without a request. @internal */
+export interface InstallationPlace {
+  readonly layout: RedisKeyLayout;
+  /** `null` when it is not known. @unit milliseconds */
+  readonly idleTimeoutMs: number | null;
 }
 
 /**
@@ -31,15 +40,16 @@ export class InstallationRegistry {
   constructor(
     private readonly link: SessionLink,
     private readonly layout: RedisKeyLayout,
-    private readonly application: string,
+    private readonly settings: { readonly application: string; readonly idleTimeoutMs: number },
   ) {}
 
   /** Enters this installation. */
   async announce({ live, atMs }: SessionCounts): Promise<void> {
     if (!this.#mayAnnounce) return;
-    const about: Announcement = { buckets: this.layout.bucketCount, live, atMs };
+    const { application, idleTimeoutMs } = this.settings;
+    const about: Announcement = { buckets: this.layout.bucketCount, live, atMs, idleTimeoutMs };
     try {
-      const args = { application: this.application, about: JSON.stringify(about) };
+      const args = { application, about: JSON.stringify(about) };
       await announce(this.link, { installations: INSTALLATIONS_KEY }, args);
     } catch (error) {
       if (error instanceof SessionUnavailableError) throw error;
@@ -50,17 +60,25 @@ export class InstallationRegistry {
 
   /** All of them by name, this one among them in any case. */
   async list(): Promise<readonly SessionInstallation[]> {
+    const { application } = this.settings;
     const now = this.link.nowMs();
     const stored = await this.#stored();
-    const others = [...stored].filter(([name, { atMs }]) => name !== this.application && now - atMs < FORGET_MS);
-    const own = { buckets: this.layout.bucketCount, live: 0, atMs: stored.get(this.application)?.atMs ?? now };
-    const all = [[this.application, own] as const, ...others].map(([name, about]) => this.#describe(name, about));
+    const others = [...stored].filter(([name, { atMs }]) => name !== application && now - atMs < FORGET_MS);
+    const own = { buckets: this.layout.bucketCount, live: 0, atMs: stored.get(application)?.atMs ?? now };
+    const all = [[application, own] as const, ...others].map(([name, about]) => this.#describe(name, about));
     return (await Promise.all(all)).sort((a, b) => (a.application < b.application ? -1 : 1));
+  }
+
+  /** Where another installation is, or `null` when the list does not have it. */
+  async find(application: string): Promise<InstallationPlace | null> {
+    const about = (await this.#stored()).get(application);
+    if (!about) return null;
+    return { layout: new RedisKeyLayout(application, about.buckets), idleTimeoutMs: about.idleTimeoutMs ?? null };
   }
 
   async #describe(application: string, { buckets, live, atMs }: Announcement): Promise<SessionInstallation> {
     const counted = await this.#count(new RedisKeyLayout(application, buckets)).catch(rethrowOutage);
-    return { application, live: counted ?? live, seenAtMs: atMs, isCurrent: application === this.application };
+    return { application, live: counted ?? live, seenAtMs: atMs, isCurrent: application === this.settings.application };
   }
 
   async #count(layout: RedisKeyLayout): Promise<number> {

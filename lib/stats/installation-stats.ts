@@ -45,7 +45,7 @@ export class InstallationStats implements StatsSource {
     this.#counter = new SessionCounter(link, layout, settings.idleTimeoutMs);
     this.#history = new SessionHistoryKeeper(link, layout);
     this.#sampler = new SessionSampler(link, layout);
-    this.#registry = new InstallationRegistry(link, layout, settings.application);
+    this.#registry = new InstallationRegistry(link, layout, settings);
   }
 
   async snapshot(): Promise<SessionSnapshot> {
@@ -88,6 +88,15 @@ export class InstallationStats implements StatsSource {
 
   installations(): Promise<readonly SessionInstallation[]> {
     return this.#registry.list();
+  }
+
+  async installation(application: string): Promise<StatsSource | null> {
+    if (application === this.settings.application) return this;
+    const place = await this.#registry.find(application);
+    if (!place) return null;
+    // An installation of an earlier version does not say how long its sessions live: its active ones are counted as with ours.
+    const idleTimeoutMs = place.idleTimeoutMs ?? this.settings.idleTimeoutMs;
+    return new InstallationStats(this.link, place.layout, { application, idleTimeoutMs });
   }
 
   jobs(lease: SessionLease): readonly WorkerJob[] {

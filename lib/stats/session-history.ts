@@ -36,7 +36,10 @@ export interface SessionSample {
   readonly users: SessionUsers | null;
   /** All sessions since the installation began to count. */
   readonly total: SessionFlow;
-  /** Began and ended since the sample before; `null` when that is missing: nobody knows in which minute it was. */
+  /**
+   * Began and ended since the sample before; `null` when that is missing, or a count went back since (a part of Redis has lost its
+   * data): nobody knows in which minute it was.
+   */
   readonly flow: SessionFlow | null;
   /** Redis's memory then; in a history of hours, `usedBytes` is the highest of the hour. */
   readonly memory: SessionMemory;
@@ -165,11 +168,11 @@ export function summaryOf(atMs: number, minutes: readonly StoredSample[]): Store
   return { ...last, atMs, peak: Math.max(...minutes.map(({ peak }) => peak)), memory };
 }
 
-function flowBetween(before: SessionFlow, after: SessionFlow): SessionFlow {
-  return {
-    created: after.created - before.created,
-    ended: endedBy((reason) => after.ended[reason] - before.ended[reason]),
-  };
+/** `null` when a count went back: a part of Redis has lost its data, and nobody knows what happened since. */
+function flowBetween(before: SessionFlow, after: SessionFlow): SessionFlow | null {
+  const created = after.created - before.created;
+  const ended = endedBy((reason) => after.ended[reason] - before.ended[reason]);
+  return Math.min(created, ...Object.values(ended)) < 0 ? null : { created, ended };
 }
 
 function sampleOf(atMs: number, { counts, users, memory }: SampleParts): StoredSample {

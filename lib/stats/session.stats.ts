@@ -62,6 +62,8 @@ export interface StatsSource {
   history(resolution: SessionHistoryResolution, range: SessionHistoryRange): Promise<SessionHistory>;
   capacity(): Promise<SessionCapacity>;
   installations(): Promise<readonly SessionInstallation[]>;
+  /** That of another installation of this Redis; `null` when there is none of this name. */
+  installation(application: string): Promise<StatsSource | null>;
   /** What the elected instance does for them. */
   jobs(lease: SessionLease): readonly WorkerJob[];
 }
@@ -122,5 +124,17 @@ export class SessionStats {
    */
   installations(): Promise<readonly SessionInstallation[]> {
     return this.source.installations();
+  }
+
+  /**
+   * The numbers of another installation of this Redis, for whoever runs several: `null` when {@link SessionStats.installations}
+   * does not have it. Needs the right to its keys, and refuses nothing by itself.
+   *
+   * @throws SessionUnavailableError when Redis does not answer by the operation's deadline.
+   * @throws SessionUnsupportedError unless sessions live in Redis.
+   */
+  async of(application: string): Promise<SessionStats | null> {
+    const source = await this.source.installation(application);
+    return source && new SessionStats(source);
   }
 }

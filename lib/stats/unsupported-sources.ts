@@ -20,6 +20,10 @@ export class NoStatsSource implements StatsSource {
     return refuse('installations');
   }
 
+  installation(): Promise<never> {
+    return refuse('of');
+  }
+
   jobs(): readonly [] {
     return [];
   }

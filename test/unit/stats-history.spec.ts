@@ -86,6 +86,18 @@ describe('a history', () => {
     expect(samples.map((one) => one && (one.flow?.created ?? 'unknown'))).toEqual([5, null, 'unknown', 5, null]);
   });
 
+  it('knows no flow over a count that went back: a part of Redis has lost its data', () => {
+    const ended = { logout: 0, expired: 0, revoked: 0, limit: 0, rotated: 0 };
+    const stored = new Map(
+      [9, 3, 4].map((created, index) => {
+        const atMs = START_MS + index * 60_000;
+        return [atMs, sample(atMs, { total: { created, ended } })];
+      }),
+    );
+    const samples = samplesOf(stored, START_MS, START_MS + 120_000, 60_000);
+    expect(samples.map((one) => one?.flow?.created ?? null)).toEqual([null, null, 1]);
+  });
+
   it('makes of an hour its last minute, with the highest of all', () => {
     const minutes = [5, 9, 7].map((live, minute) =>
       sample(minute, { live, memory: { usedBytes: 100 - live, maxBytes: 200, sessionBytes: 10 } }),

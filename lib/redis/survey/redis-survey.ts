@@ -4,10 +4,10 @@ import { within } from '../../core/within.js';
 import type { RedisNodeOptions, ResolvedRedisOptions, ResolvedRedisTopology } from '../../options/redis.options.js';
 import { addressKey, translateAddress, type NodeAddress } from '../connection/node-address.js';
 import { parseInfo } from '../connection/node-report.js';
-import { RedisConnection } from '../connection/redis-connection.js';
 import { confirmedNodes, surveySentinels } from './sentinel-group.survey.js';
 import { surveyNode } from './node-survey.js';
 import type { SendCommand, Visit } from './server-question.js';
+import { visitor } from './server-visit.js';
 
 type Topology<K extends ResolvedRedisTopology['kind']> = Extract<ResolvedRedisTopology, { kind: K }>;
 
@@ -51,21 +51,6 @@ export async function surveyRedis(options: ResolvedRedisOptions, settings: Redis
         cluster: null,
       };
   }
-}
-
-function visitor(options: ResolvedRedisOptions, { timeoutMs }: RedisSurveyOptions): Visit {
-  return async (address, node, ask) => {
-    const { connectTimeoutMs } = options;
-    const connection = new RedisConnection(address, { node, connectTimeoutMs, silenceTimeoutMs: timeoutMs });
-    const timer = setTimeout(() => connection.destroy(`no answer within ${timeoutMs} ms`), timeoutMs);
-    try {
-      await connection.connect();
-      return await ask((name, ...args) => connection.call(name, ...args));
-    } finally {
-      clearTimeout(timer);
-      connection.destroy('the survey is over');
-    }
-  };
 }
 
 /** The server's answers, or its absence with the cause. */

@@ -48,18 +48,22 @@ export function confirmedNodes(sentinels: readonly RedisSentinelSurvey[]): reado
   return [...votes.values()].filter(({ count }) => count * 2 > answering.length).map(({ address }) => address);
 }
 
-async function surveyAt(address: NodeAddress, topology: SentinelTopology, visit: Visit): Promise<RedisSentinelSurvey> {
-  const { name, sentinelUsername, sentinelPassword, sentinelTLS, node } = topology;
-  const access: RedisNodeOptions = {
+/** How a Sentinel lets this process in. @internal */
+export function sentinelAccess(topology: SentinelTopology): RedisNodeOptions {
+  const { sentinelUsername, sentinelPassword, sentinelTLS, node } = topology;
+  return {
     username: sentinelUsername,
     password: sentinelPassword,
     tls: sentinelTLS,
     family: node.family,
     connectionName: node.connectionName,
   };
+}
+
+async function surveyAt(address: NodeAddress, topology: SentinelTopology, visit: Visit): Promise<RedisSentinelSurvey> {
   const key = addressKey(address);
   try {
-    return await visit(address, access, (send) => surveySentinel(key, send, name));
+    return await visit(address, sentinelAccess(topology), (send) => surveySentinel(key, send, topology.name));
   } catch (error) {
     return {
       address: key,

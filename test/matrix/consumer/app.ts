@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { LiveSession } from 'nestjs-ha-session';
 import { CurrentSession, SessionAccess, SessionModule, SessionService, SessionValue } from 'nestjs-ha-session';
 import { SessionHealthIndicator, SessionHealthModule } from 'nestjs-ha-session/health';
+import { SessionMonitorModule } from 'nestjs-ha-session/monitor';
 
 declare module 'express-session' {
   interface SessionData {
@@ -77,6 +78,7 @@ const { sentinels, name } = JSON.parse(process.env['TOPOLOGY'] ?? '') as {
     }),
     TerminusModule,
     SessionHealthModule,
+    SessionMonitorModule.forRoot({ route: 'operate', guard: { canActivate: () => true } }),
   ],
   controllers: [AccountController],
 })

@@ -1,4 +1,4 @@
-import type { StoredSession } from './core/session-record.js';
+import type { StoredSession } from '../core/session-record.js';
 
 /** One session of a user, for them or an administrator to see. @public */
 export interface SessionSummary {
