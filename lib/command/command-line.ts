@@ -1,8 +1,11 @@
 import { cac } from 'cac';
 import { SessionConfigurationError } from '../errors/session-configuration.error.js';
 import { isSessionError } from '../errors/session.error.js';
+import { SessionFailoverError } from '../errors/session-failover.error.js';
 import { doctor } from './doctor.command.js';
+import { drill, type DrillCommandOptions } from './drill.command.js';
 import { EXIT_CODE, UsageError, type ExitCode } from './exit-code.js';
+import { explainCookie } from './explain.command.js';
 import { VARIABLES, type InstallationOptions } from './installation.js';
 import { list, revoke, signOut, type SignOutCommandOptions, type UserOptions } from './session.commands.js';
 import { capacity, stats, type StatsOptions } from './stats.commands.js';
@@ -75,6 +78,20 @@ function describeProgram(terminal: CommandTerminal) {
     .action((options: SignOutCommandOptions) => {
       start(signOut(options, terminal));
     });
+  program
+    .command(
+      'explain <cookie>',
+      'Say whether a cookie is verified, and what session it leads to; - reads it from the input',
+    )
+    .action((cookie: string, options: InstallationOptions & { json?: boolean }) => {
+      start(explainCookie(cookie, options, terminal));
+    });
+  program
+    .command('drill', 'Fail over as planned and measure the pause')
+    .option('--yes', 'Do not ask')
+    .action((options: DrillCommandOptions) => {
+      start(drill(options, terminal));
+    });
   program.help();
   return { program, running: () => result };
 }
@@ -88,6 +105,7 @@ function explain(error: unknown, { errorOutput }: CommandTerminal): ExitCode {
     error instanceof SessionConfigurationError ||
     (error instanceof Error && error.name === 'CACError');
   if (isUsage) errorOutput.write('See: nestjs-ha-session --help\n');
+  if (error instanceof SessionFailoverError) return EXIT_CODE.FINDINGS;
   return isUsage || !isSessionError(error) ? EXIT_CODE.USAGE : EXIT_CODE.UNREACHABLE;
 }
 

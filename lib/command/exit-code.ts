@@ -2,7 +2,7 @@
 export const EXIT_CODE = {
   /** All is well. */
   FINE: 0,
-  /** The doctor has a finding of severity `error`, or there was nothing to end. */
+  /** The doctor has an error, there was nothing to end, a cookie leads to no live session, or no Sentinel fails over. */
   FINDINGS: 1,
   /** The command line is wrong. */
   USAGE: 2,

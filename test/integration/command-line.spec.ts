@@ -1,11 +1,13 @@
 import { PassThrough } from 'node:stream';
 import { Body, Controller, Post } from '@nestjs/common';
 import type { SessionData } from 'express-session';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runCommandLine } from '../../lib/command/command-line.js';
+import { keySlot } from '../../lib/command/key-slot.js';
 import { CurrentSession, SessionModule } from '../../lib/index.js';
 import type { LiveSession } from '../../lib/http/session.types.js';
 import type { RedisProcess } from '../../tools/redis-lab/redis-server.js';
+import { startSentinelTopology } from '../../tools/redis-lab/sentinel-topology.js';
 import { startHttpApp, type HttpApp } from '../support/http-app.js';
 import { server, WELL } from './doctor.support.js';
 
@@ -19,6 +21,7 @@ class Portal {
 }
 
 const APPLICATION = 'command';
+const SECRET = 'a-secret-of-the-command-tests-0123456789';
 
 interface Result {
   readonly code: number;
@@ -58,7 +61,7 @@ function environment(redis: RedisProcess): Record<string, string> {
 async function startPortal(redis: RedisProcess): Promise<HttpApp> {
   const module = SessionModule.forRoot({
     application: APPLICATION,
-    secret: 'a-secret-of-the-command-tests-0123456789',
+    secret: SECRET,
     redis: urlOf(redis),
     userId: (session) => (session as { userId?: string }).userId,
   });
@@ -169,6 +172,78 @@ describe('the command line', () => {
     const keys = (await redis.cli('KEYS', '{lonely*')) as string[];
     // A connection tries out for a second whether sessions can be stored.
     expect(keys.filter((key) => !key.endsWith(':probe'))).toEqual([]);
+  });
+
+  it('explains a cookie: verified or not, its key, slot and deadlines, and no value', async () => {
+    const redis = await redisServer();
+    const app = await startPortal(redis);
+    const client = app.client();
+    await client.post('/sign-in', { userId: 'ada', note: 'a value that stays inside' });
+    const cookie = client.cookies.get('connect.sid') ?? '';
+    const secret = { ...environment(redis), SESSION_SECRET: SECRET };
+    const explained = await run(['explain', cookie, '--json'], secret);
+    expect(explained.code).toBe(0);
+    const { id, key, slot, details } = JSON.parse(explained.output) as {
+      id: string;
+      key: string;
+      slot: number;
+      details: object;
+    };
+    expect(JSON.parse(explained.output)).toMatchObject({ verified: true, oldSecret: false, session: 'live' });
+    expect(details).toMatchObject({ userId: 'ada', nextId: null });
+    expect(key).toBe(`{${APPLICATION}:0}:s:${id}`);
+    expect(slot).toBe(keySlot(`${APPLICATION}:0`));
+    expect(await redis.cli('EXISTS', key)).toBe(1);
+    expect(explained.output).not.toContain('stays inside');
+
+    const piped = await run(['explain', '-'], secret, `Cookie: connect.sid=${cookie}\n`);
+    expect(piped).toMatchObject({ code: 0, output: expect.stringContaining('right') as string });
+    const old = await run(['explain', cookie, '--json'], {
+      ...secret,
+      SESSION_SECRET: `a-newer-secret-of-these-tests-0123,${SECRET}`,
+    });
+    expect(JSON.parse(old.output)).toMatchObject({ verified: true, oldSecret: true });
+    const forged = await run(['explain', cookie.slice(0, -4) + 'AAAA', '--json'], secret);
+    expect(forged.code).toBe(1);
+    expect(JSON.parse(forged.output)).toMatchObject({ verified: false, id, session: 'live' });
+    expect(JSON.parse((await run(['explain', cookie, '--json'], environment(redis))).output)).toMatchObject({
+      verified: null,
+    });
+    expect((await run(['explain', 'nonsense'], secret)).code).toBe(2);
+
+    await run(['signout', '--user', 'ada'], environment(redis));
+    const ended = await run(['explain', cookie, '--json'], secret);
+    expect(ended.code).toBe(1);
+    expect(JSON.parse(ended.output)).toMatchObject({ verified: true, session: 'none', details: null });
+  });
+
+  it('names the slot that a Cluster has', () => {
+    // The check value of CRC16/XMODEM; redis.io, "Redis cluster specification".
+    expect(keySlot('123456789')).toBe(0x31c3);
+    expect(keySlot('a{123456789}b')).toBe(0x31c3);
+  });
+
+  it('fails over as planned after the name was typed, and measures the pause', { timeout: 60_000 }, async () => {
+    const topology = await startSentinelTopology();
+    onTestFinished(() => topology.stop());
+    await topology.whenStable(30_000);
+    const former = await topology.primary();
+    const sentinels = topology.sentinels.map(({ address }) => address).join(',');
+    const env = {
+      SESSION_REDIS_URL: `redis+sentinel://${sentinels}/${topology.name}`,
+      SESSION_APPLICATION: APPLICATION,
+    };
+    expect(await run(['drill'], env, 'other\n')).toMatchObject({ code: 2 });
+    expect(await topology.primary()).toBe(former);
+    const drilled = await run(['drill', '--yes', '--json'], env);
+    expect(drilled).toMatchObject({ code: 0, errors: '' });
+    const report = JSON.parse(drilled.output) as Record<string, number | string>;
+    expect(report).toMatchObject({ application: APPLICATION, from: former.address, failed: 0 });
+    expect(report['to']).not.toBe(former.address);
+    expect(report['pauseMs']).toBeGreaterThan(0);
+    // Without Sentinel nobody can promote a replica.
+    const alone = await redisServer();
+    expect((await run(['drill', '--yes'], environment(alone))).code).toBe(1);
   });
 
   it('shows the control characters of a hostile user id instead of obeying them', async () => {
