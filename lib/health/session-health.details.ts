@@ -1,4 +1,5 @@
 import type { FailoverReport } from '../core/session-link-events.js';
+import type { SessionFinding } from '../doctor/session-finding.js';
 import type { SessionNearCacheStatus } from '../store/session-repository.js';
 import type { SessionLinkInspection, SessionLinkStatus } from '../core/session-link.js';
 
@@ -40,6 +41,11 @@ export interface SessionHealthDetails {
   readonly waiting?: number;
   /** The last change of primary as this process saw it. */
   readonly lastFailover?: FailoverReport | null;
+  /**
+   * What the doctor found, at most a minute ago; `null` when it has not been through by then. With the option `findings` alone.
+   * They do not make a check `degraded`.
+   */
+  readonly findings?: readonly SessionFinding[] | null;
 }
 
 /** The outcome of one check. @internal */

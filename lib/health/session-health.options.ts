@@ -34,6 +34,13 @@ export interface SessionHealthOptions {
    */
   readonly details?: boolean | undefined;
   /**
+   * Whether to tell what `SessionDoctor` finds, too; with `details` alone. The servers are examined once a minute at the most, over
+   * connections of the doctor's own, and a check waits for that no longer than its timeout.
+   *
+   * @defaultValue false
+   */
+  readonly findings?: boolean | undefined;
+  /**
    * Whether to say how many sessions live.
    *
    * @remarks Our own store counts exactly and without a scan. A foreign store's `length` may scan its whole database, which
@@ -51,6 +58,7 @@ export interface ResolvedSessionHealthOptions {
   readonly memoryThreshold: number;
   readonly minReplicasCount: number | undefined;
   readonly details: boolean;
+  readonly findings: boolean;
   readonly countSessions: boolean | undefined;
 }
 
@@ -66,6 +74,7 @@ export function resolveSessionHealthOptions(options: SessionHealthOptions): Reso
     memoryThreshold: options.memoryThreshold ?? DEFAULTS.memoryThreshold,
     minReplicasCount: options.minReplicasCount,
     details: options.details ?? false,
+    findings: options.findings ?? false,
     countSessions: options.countSessions ?? (options.details === true ? undefined : false),
   };
   const faults: SessionConfigurationFault[] = [];

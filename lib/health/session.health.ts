@@ -3,9 +3,10 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 import type { Store } from 'express-session';
-import { SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from '../core/session.tokens.js';
+import { SESSION_EXAMINER, SESSION_LINK, SESSION_REPOSITORY, SESSION_STORE } from '../core/session.tokens.js';
 import type { SessionLink } from '../core/session-link.js';
-import { LateAnswerError, within } from '../core/within.js';
+import { inTime, LateAnswerError, within } from '../core/within.js';
+import type { SessionExaminer } from '../doctor/session-examination.js';
 import { promised } from '../store/callback.js';
 import type { SessionRepository } from '../store/session-repository.js';
 import { briefOf } from './session-health.details.js';
@@ -36,6 +37,7 @@ export class SessionHealthIndicator {
     @Inject(SESSION_STORE) private readonly store: Store,
     @Inject(SESSION_REPOSITORY) private readonly repository: SessionRepository | null,
     @Inject(SESSION_LINK) private readonly link: SessionLink | null,
+    @Inject(SESSION_EXAMINER) private readonly examiner: SessionExaminer,
   ) {}
 
   /**
@@ -55,14 +57,23 @@ export class SessionHealthIndicator {
     options: SessionHealthOptions = {},
   ): Promise<SessionHealthResult<Key>> {
     const resolved = resolveSessionHealthOptions(options);
-    const verdict = await this.judge(resolved);
+    const [verdict, findings] = await Promise.all([this.judge(resolved), this.findings(resolved)]);
     const check = this.indicators.check(key);
-    const details = { ...(resolved.details ? { ...verdict.details, ...this.nearCache() } : briefOf(verdict.details)) };
+    const details = {
+      ...(resolved.details ? { ...verdict.details, ...this.nearCache(), ...findings } : briefOf(verdict.details)),
+    };
     if (verdict.condition === 'down') {
       return check.down(details);
     }
     // Terminus 11 has no `degraded`: asked for, not assumed.
     return verdict.condition === 'degraded' && 'degraded' in check ? check.degraded(details) : check.up(details);
+  }
+
+  /** Of the last minute; asked for beside the check, so that neither waits for the other. */
+  private async findings(options: ResolvedSessionHealthOptions): Promise<Pick<SessionHealthDetails, 'findings'>> {
+    if (!options.details || !options.findings || !this.link) return {};
+    const examination = await inTime(this.examiner.recent(), options.timeoutMs);
+    return { findings: examination && examination.findings };
   }
 
   /** Without the reason for which it is off: that holds text of the server's. */

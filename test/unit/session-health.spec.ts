@@ -38,6 +38,8 @@ const INSPECTION: SessionLinkInspection = {
   maxMemoryBytes: 100,
 };
 
+const FINDING = { id: 'no-replica', severity: 'error', what: 'w', why: 'y', fix: 'f' } as const;
+
 interface Scene {
   readonly status?: Partial<SessionLinkStatus>;
   readonly inspect?: Partial<SessionLinkInspection> | (() => Promise<SessionLinkInspection>);
@@ -58,6 +60,7 @@ async function check({ status, inspect, count, options, terminus }: Scene) {
     new session.MemoryStore(),
     { directory } as SessionRepository,
     link as SessionLink,
+    { recent: () => Promise.resolve({ atMs: 0, findings: [FINDING] }) },
   );
   const result = await indicator.isHealthy('sessions', { details: true, ...options });
   return result.sessions;
@@ -72,6 +75,12 @@ class Terminus11 {
 }
 
 describe('a health check of sessions in Redis', () => {
+  it('tells what the doctor finds to those who ask for it with details, and to nobody else', async () => {
+    expect(await check({ options: { findings: true } })).toMatchObject({ status: 'up', findings: [FINDING] });
+    expect(await check({ options: { findings: true, details: false } })).not.toHaveProperty('findings');
+    expect(await check({})).not.toHaveProperty('findings');
+  });
+
   it('shows no address and no count to those who did not ask for details', async () => {
     const lastFailover = { from: '10.0.0.9:1', to: '10.0.0.1:6379', degraded: false };
     const status = { trouble: 'Redis 10.0.0.1:6379: WRONGPASS', lastFailover, state: 'degraded' } as never;
