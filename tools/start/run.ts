@@ -10,17 +10,26 @@ export interface RunOptions {
   readonly whyWithoutRedis: string | undefined;
   readonly drill: boolean;
   readonly plannedFailovers: number;
+  /** How long users work, in a long drill. */
+  readonly minutes: number | undefined;
   readonly jsonFile: string | undefined;
 }
 
 /** Runs the portal or the drill; resolves with the exit code. The portal itself runs until a signal ends this process. */
-export async function run({ port, whyWithoutRedis, drill, plannedFailovers, jsonFile }: RunOptions): Promise<number> {
+export async function run({
+  port,
+  whyWithoutRedis,
+  drill,
+  plannedFailovers,
+  minutes,
+  jsonFile,
+}: RunOptions): Promise<number> {
   if (drill) {
     if (whyWithoutRedis !== undefined) {
       say(`The drill needs redis-server. ${whyWithoutRedis}`);
       return 1;
     }
-    const report = await runDrill({ port, plannedFailovers, say });
+    const report = await runDrill({ port, plannedFailovers, minutes, say });
     printReport(report, say);
     if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
     return report.passed ? 0 : 1;
@@ -39,6 +48,8 @@ async function servePortal(port: number | undefined, onLine: (instance: string, 
 
   both instances in turn   ${url}
 ${instances.map((instance) => `  instance ${instance.name}               ${instance.url}`).join('\n')}
+  monitor                  ${url}/monitor (sign in as Devika Rao, who is an administrator)
+  metrics                  ${instances.map((instance) => `${instance.url}/metrics`).join(', ')}
   Redis primary            ${primary ?? ''}
   Redis replica            ${replicas.join(', ')}
   Sentinels                ${topology.sentinels.map(({ address }) => address).join(', ')}

@@ -4,6 +4,8 @@ import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { SessionModule } from 'nestjs-ha-session';
 import { SessionHealthModule } from 'nestjs-ha-session/health';
+import { SessionMetricsModule } from 'nestjs-ha-session/metrics';
+import { SessionMonitorModule } from 'nestjs-ha-session/monitor';
 import { AdminController } from './admin/admin.controller.js';
 import { CartController } from './cart/cart.controller.js';
 import { CatalogueController } from './catalogue/catalogue.controller.js';
@@ -11,6 +13,8 @@ import { CatalogueService } from './catalogue/catalogue.service.js';
 import { HealthController } from './health/health.controller.js';
 import { LabController } from './lab/lab.controller.js';
 import { PulseController } from './lab/pulse.controller.js';
+import { MetricsController } from './operate/metrics.controller.js';
+import { OperatorGuard } from './operate/operator.guard.js';
 import { OrderController } from './orders/order.controller.js';
 import { HomeController } from './pages/home.controller.js';
 import { PageContextService } from './pages/page-context.service.js';
@@ -33,12 +37,16 @@ const settings = readSettings(process.env);
       cookie: { name: 'portal.sid', httpOnly: true, sameSite: 'lax', secure: 'auto' },
       idleTimeoutMs: 20 * 60_000,
       userId: (session) => session.user?.id,
+      describe: (request) => ({ browser: (request.headers['user-agent'] ?? '').slice(0, 120) }),
       ...(settings.redisUrl && { redis: settings.redisUrl }),
-      // Health checks make no sessions, and the lab must work while Redis does not.
-      exclude: ['health', 'lab/{*path}'],
+      // Health checks and scrapes make no sessions, and the lab must work while Redis does not.
+      exclude: ['health', 'metrics', 'lab/{*path}'],
     }),
     TerminusModule,
     SessionHealthModule,
+    SessionMetricsModule.forRoot(),
+    // A demo: everything is allowed, to administrators.
+    SessionMonitorModule.forRoot({ route: 'monitor', guard: OperatorGuard, allowActions: true }),
   ],
   controllers: [
     HomeController,
@@ -48,6 +56,7 @@ const settings = readSettings(process.env);
     OrderController,
     AdminController,
     HealthController,
+    MetricsController,
     SessionController,
     PulseController,
     LabController,

@@ -126,6 +126,26 @@ describe('in a browser', () => {
   });
 });
 
+describe('the monitor', () => {
+  it('is for administrators, and shows how many are signed in and where Redis is', async () => {
+    await signIn('Ada Lindqvist');
+    expect((await page.goto(`${lab.url}/monitor`))?.status()).toBe(403);
+    complaints = [];
+    await page.goto(`${lab.url}/sign-in`);
+    await context.clearCookies();
+    await signIn('Devika Rao');
+    await page.getByRole('link', { name: 'Monitor' }).click();
+    await page.locator('#topology svg[aria-label*="Primary 127"]').waitFor();
+    await pollUntil('a number', async () => Number(await page.locator('#live').innerText()) > 0);
+    expect(complaints).toEqual([]);
+  });
+
+  it('has metrics beside it', async () => {
+    const text = await (await fetch(`${lab.url}/metrics`)).text();
+    expect(text).toMatch(/^session_live\{.*application="portal".*\} \d+$/m);
+  });
+});
+
 describe('the lab', () => {
   it('obeys nobody without its token', async () => {
     const send = (headers: Record<string, string>) => fetch(`${lab.url}/lab/failover`, { method: 'POST', headers });
