@@ -19,6 +19,8 @@ const USAGE = `Usage: npm start -- [options]
   --drill        drive users through both instances, kill the primary, restart it, switch over as planned; exit 0 only
                  when nothing was lost and nobody saw an error
   --planned N    with --drill: so many planned failovers instead of one
+  --minutes N    with --drill: users work for N minutes, and every minute the monitor, the metrics of each instance and the
+                 history are compared with what the users know, to the session; kill and planned failover in between
   --json FILE    with --drill: write what it found to FILE as well
   --help         this text
 `;
@@ -41,6 +43,7 @@ if (options.help) {
     whyWithoutRedis: 'hint' in redis ? redis.hint : undefined,
     drill: options.drill,
     plannedFailovers: options.planned,
+    minutes: options.minutes,
     jsonFile: options.json,
   });
 }
@@ -53,6 +56,7 @@ function readOptions() {
         embedded: { type: 'boolean', default: false },
         drill: { type: 'boolean', default: false },
         planned: { type: 'string' },
+        minutes: { type: 'string' },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
@@ -60,13 +64,16 @@ function readOptions() {
     const port = values.port === undefined ? undefined : Number(values.port);
     if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536))
       throw new Error('--port takes a number from 0 to 65535');
-    if (!values.drill && (values.json ?? values.planned) !== undefined)
-      throw new Error('--json and --planned belong to --drill');
+    if (!values.drill && (values.json ?? values.planned ?? values.minutes) !== undefined)
+      throw new Error('--json, --planned and --minutes belong to --drill');
+    const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+    if (minutes !== undefined && !(minutes > 0 && minutes <= 55))
+      throw new Error('--minutes takes a number up to 55: the history that is compared is that of an hour');
     const planned = Number(values.planned ?? 1);
     if (!(Number.isInteger(planned) && planned > 0 && planned <= 50))
       throw new Error('--planned takes a number from 1 to 50');
     if (values.embedded && values.drill) throw new Error('--drill kills Redis nodes; with --embedded there are none');
-    return { ...values, port, planned };
+    return { ...values, port, planned, minutes };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
     process.exit(2);

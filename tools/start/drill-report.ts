@@ -25,6 +25,14 @@ export interface DrillPhase extends DrillFigures {
   readonly readDirectly: { readonly sessions: number; readonly different: number };
 }
 
+/** Whether the numbers for operators agree with what the users know. */
+export interface DrillAgreementReport {
+  /** How many numbers were compared. */
+  readonly compared: number;
+  /** Those that differed, and when. */
+  readonly differences: readonly string[];
+}
+
 /** Something that happened, as the drill saw it. */
 export interface DrillEvent {
   /** Since the drill began. */
@@ -48,6 +56,8 @@ export interface DrillReport {
   readonly timeline: readonly DrillEvent[];
   readonly phases: readonly DrillPhase[];
   readonly total: DrillFigures;
+  /** In a long drill alone. */
+  readonly agreement?: DrillAgreementReport;
   /** What went wrong for users, the first few. */
   readonly errors: readonly string[];
 }
@@ -80,6 +90,12 @@ export function printReport(report: DrillReport, say: (text: string) => void): v
   for (const row of table) {
     say(
       `  ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}`,
+    );
+  }
+  if (report.agreement) {
+    const { compared, differences } = report.agreement;
+    say(
+      `\n  ${compared} numbers of monitor, metrics and history compared with what the users know: ${differences.length} differ`,
     );
   }
   for (const error of report.errors) say(`  error: ${error}`);

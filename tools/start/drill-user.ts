@@ -24,6 +24,8 @@ type Seen = Expected | 'signed out';
 const SUPPLIERS = { nordbolt: 'NB-1008', helio: 'HL-0450', clarus: 'CL-0110' };
 const APPROVAL = { costCentre: '4711', approver: 'Tomás Rey, finance', reason: 'Failover drill' };
 const ORDERS_PER_SESSION = 3;
+/** Cookies that are tried again and again after they were signed out: the latest. */
+const KEPT_COOKIES = 30;
 
 /** Waits where the drill wants its users to stand still. */
 export interface DrillGate {
@@ -101,7 +103,7 @@ export class DrillUser {
     if (answer?.status === 401) await this.readBack();
     if (answer?.status !== 303) return;
     this.#options.tally.count('logouts');
-    this.signedOut = [...this.signedOut, { cookie, sid }];
+    this.signedOut = [...this.signedOut, { cookie, sid }].slice(-KEPT_COOKIES);
     this.#expected = undefined;
     this.#client = this.#newClient();
     await this.#checkSignedOut(cookie);

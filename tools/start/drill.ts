@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { RedisKeyLayout } from '../../lib/store/redis-key-layout.js';
 import { pollUntil } from '../redis-lab/poll.js';
+import { DrillAgreement, type KnownSessions } from './drill-agreement.js';
 import type { DrillEvent, DrillPhase, DrillReport } from './drill-report.js';
 import { DrillTally } from './drill-tally.js';
 import { DrillUser, type DrillGate } from './drill-user.js';
@@ -16,6 +17,11 @@ export interface DrillOptions {
   /** @defaultValue 1 */
   readonly plannedFailovers?: number;
   /**
+   * A long drill: so many minutes of work with a kill after a third and a planned failover after two thirds, in which all that
+   * operators are shown is compared with what the users know.
+   */
+  readonly minutes?: number | undefined;
+  /**
    * Whether a loss in the planned failover is a fault or only told.
    *
    * @defaultValue 'fail'
@@ -30,6 +36,9 @@ const WORK_MS = 2_500;
 const TIME_LIMIT_MS = 90_000;
 /** For each further planned failover. */
 const MORE_TIME_MS = 30_000;
+/** A long drill compares everything so often, and each comparison takes its time. */
+const COMPARE_EVERY_MS = 60_000;
+const LONG_TIME_LIMIT_FACTOR = 2;
 
 /**
  * Starts the portal, lets users work on both instances, and breaks Redis under them: kill -9 of the primary, its return, a
@@ -44,7 +53,10 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const drill = new Drill(lab, options);
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    const limitMs = TIME_LIMIT_MS + MORE_TIME_MS * ((options.plannedFailovers ?? 1) - 1);
+    const limitMs =
+      TIME_LIMIT_MS +
+      MORE_TIME_MS * ((options.plannedFailovers ?? 1) - 1) +
+      (options.minutes === undefined ? 0 : 300_000 + options.minutes * 60_000 * LONG_TIME_LIMIT_FACTOR);
     timer = setTimeout(() => reject(new Error(`The drill is not over after ${limitMs} ms`)), limitMs);
   });
   try {
@@ -72,11 +84,14 @@ class Drill implements DrillGate {
   #standing = 0;
   #isStopping = false;
   #work: Promise<unknown> = Promise.resolve();
+  readonly #agreement: DrillAgreement | undefined;
+  readonly #differences: string[] = [];
 
   constructor(lab: RedisPortalLab, options: DrillOptions) {
     this.#lab = lab;
     this.#options = options;
     const instances = lab.instances.map(({ url }) => url);
+    this.#agreement = options.minutes === undefined ? undefined : new DrillAgreement(instances);
     this.#users = Array.from(
       { length: options.users ?? 16 },
       (_, index) =>
@@ -86,11 +101,15 @@ class Drill implements DrillGate {
 
   async run(): Promise<DrillReport> {
     const { topology } = this.#lab;
+    await this.#agreement?.open();
     this.#close();
     this.#work = Promise.all(this.#users.map((user) => user.work()));
     await this.#phase('all well', async () => {
       this.#note(`${this.#users.length} users sign in and work on ${this.#lab.instances.length} instances`);
     });
+    const { minutes } = this.#options;
+    const thirdMs = minutes === undefined ? 0 : (minutes * 60_000) / 3;
+    await this.#workFor('work before the kill', thirdMs);
     const first = await topology.primary();
     await this.#phase('kill -9 of the primary', async () => {
       await first.kill('SIGKILL');
@@ -107,10 +126,13 @@ class Drill implements DrillGate {
       await topology.whenStable(20_000);
       this.#note(`${first.address} is a replica in step`);
     });
+    await this.#workFor('work before the planned failover', thirdMs);
     const planned = this.#options.plannedFailovers ?? 1;
     for (let number = 1; number <= planned; number++) {
       await this.#phase(planned === 1 ? PLANNED : `${PLANNED} ${number}`, () => this.#switchAsPlanned());
     }
+    await this.#workFor('work to the end', thirdMs);
+    await this.#compareHistory();
     await this.sendUsersHome();
     await this.#phase(SIGN_OUT, async () => {
       await Promise.all(this.#users.map((user) => user.signOut()));
@@ -138,6 +160,29 @@ class Drill implements DrillGate {
     }
   }
 
+  /** Phases in which nothing is broken, until that time is over. */
+  async #workFor(name: string, durationMs: number): Promise<void> {
+    const until = performance.now() + durationMs;
+    for (let number = 1; performance.now() < until; number++) {
+      const pieceEnd = Math.min(until, performance.now() + COMPARE_EVERY_MS);
+      await this.#phase(`${name} ${number}`, async () => {
+        await pollUntil('time to pass', () => performance.now() >= pieceEnd, { timeoutMs: COMPARE_EVERY_MS * 2 });
+      });
+    }
+  }
+
+  /** At the end, while all stand still: the history must have every session. */
+  async #compareHistory(): Promise<void> {
+    if (!this.#agreement) return;
+    this.#note('all stand still until the next sample of the history');
+    this.#differences.push(...(await this.#agreement.historyDifferences(this.#known())));
+  }
+
+  #known(): KnownSessions {
+    const { logins, logouts } = this.#tally.total();
+    return { live: this.#signedIn().length, logins, logouts: logouts.acknowledged };
+  }
+
   async #switchAsPlanned(): Promise<void> {
     const { topology } = this.#lab;
     this.#note('SENTINEL FAILOVER asked for');
@@ -163,8 +208,11 @@ class Drill implements DrillGate {
       await user.readBack();
       await user.checkSignedOut();
     }
+    const differences = (await this.#agreement?.differences(this.#known())) ?? [];
+    this.#differences.push(...differences.map((text) => `${name}: ${text}`));
     const readDirectly = await this.#readDirectly();
-    const sessions = { before, after: await this.#liveSessions(), expected: this.#signedIn().length };
+    const expected = this.#signedIn().length + (this.#agreement ? 1 : 0);
+    const sessions = { before, after: await this.#liveSessions(), expected };
     this.#phases.push({
       name,
       startedMs,
@@ -240,10 +288,13 @@ class Drill implements DrillGate {
 
   async #report(): Promise<DrillReport> {
     const total = this.#tally.total();
-    const { faults, tolerated } = judge(this.#phases, this.#options.lossWhenPlanned ?? 'fail');
+    const verdict = judge(this.#phases, this.#options.lossWhenPlanned ?? 'fail');
+    const faults = [...verdict.faults, ...this.#differences];
+    const { tolerated } = verdict;
     return {
       passed: faults.length === 0,
       faults,
+      ...(this.#agreement && { agreement: { compared: this.#agreement.compared, differences: this.#differences } }),
       tolerated,
       startedAt: this.#startedAt.toISOString(),
       durationMs: this.#now(),
