@@ -6,7 +6,7 @@ import type { HttpResults } from './http/http-bench.js';
 import type { HttpPlan } from './http/plan.js';
 import { ALL, FULL, QUICK, SMOKE } from './http/plan.js';
 import { startServers } from './http/servers.js';
-import { VARIANTS, variantNamed } from './http/variants.js';
+import { KNOWN_VARIANTS, VARIANTS, variantNamed } from './http/variants.js';
 import { describeMachine, pinThisProcess } from './machine.js';
 import { MICRO_PARTS, runMicroBench } from './micro/micro-bench.js';
 import type { MicroPlan } from './micro/plan.js';
@@ -29,7 +29,7 @@ const USAGE = `npm run bench -- [--quick | --smoke | --all] [options]
   --smoke            under 40 seconds; fails when an exact figure (commands, bytes) misses its goal
   --all              every combination; takes a night
   --only a,b         parts: http, ${MICRO_PARTS.join(', ')}
-  --variants a,b     ${VARIANTS.map(({ name }) => name).join(', ')}
+  --variants a,b     ${KNOWN_VARIANTS.map(({ name }) => name).join(', ')}
   --operations a,b   read, change, login, mix
   --sizes 0.5,4,32   KB
   --rounds n

@@ -11,9 +11,9 @@ import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 import { root } from './machine.mjs';
 
-/** A session library has no business to be larger; both in bytes. */
-const LARGEST_TARBALL = 300_000;
-const LARGEST_UNPACKED = 1_100_000;
+/** A session library has no business to be larger, the monitor's page with its charts (100 KB) included; both in bytes. */
+const LARGEST_TARBALL = 400_000;
+const LARGEST_UNPACKED = 1_400_000;
 
 /** What may be shipped. */
 const SHIPPED = /^(package\.json|README\.md|LICENSE|dist\/.+\.(js|d\.ts))$/;

@@ -103,6 +103,24 @@ export const VARIANTS: readonly Variant[] = [
   },
 ];
 
+/** Only when it is named: what metrics cost, beside `ours` without them. */
+const WITH_METRICS: Variant = {
+  name: 'ours-metrics',
+  label: 'nestjs-ha-session, metrics',
+  uses: 'redis',
+  install: async ({ host, port }) => {
+    const { modules = [] } = await withModule({ redis: { host, port }, durability: 'primary' });
+    const [{ SessionMetricsModule }, { Registry }] = await Promise.all([
+      import('nestjs-ha-session/metrics'),
+      import('prom-client'),
+    ]);
+    return { modules: [...modules, SessionMetricsModule.forRoot({ prometheus: { registry: new Registry() } })] };
+  },
+};
+
+/** All that results may have. */
+export const KNOWN_VARIANTS: readonly Variant[] = [...VARIANTS, WITH_METRICS];
+
 /** Only for the failover bench: the peer with ioredis's own Sentinel support, as its documentation shows it. */
 const SENTINEL_PEER: Variant = {
   name: 'connect-redis-8-sentinel',
@@ -119,8 +137,9 @@ const SENTINEL_PEER: Variant = {
 };
 
 export function variantNamed(name: string): Variant {
-  const variant = [...VARIANTS, SENTINEL_PEER].find((candidate) => candidate.name === name);
-  if (!variant) throw new Error(`no variant "${name}"; there are ${VARIANTS.map((known) => known.name).join(', ')}`);
+  const variant = [...KNOWN_VARIANTS, SENTINEL_PEER].find((candidate) => candidate.name === name);
+  if (!variant)
+    throw new Error(`no variant "${name}"; there are ${KNOWN_VARIANTS.map((known) => known.name).join(', ')}`);
   return variant;
 }
 

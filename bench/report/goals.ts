@@ -96,6 +96,10 @@ function cpuGoals(rows: readonly SummaryRow[]): GoalResult[] {
       0.6,
     );
     add(`the same, near cache, ${size}`, of('ours-near', 'read', bytes)?.redisCpuToPeer?.median, 0.05);
+    for (const operation of ['read', 'change'] as const) {
+      const { median } = of('ours-metrics', operation, bytes)?.cpuToOurs ?? {};
+      add(`server CPU per ${operation} with metrics over without, ${size}`, median, 1.02);
+    }
   }
   return goals;
 }

@@ -1,6 +1,6 @@
 import type { HttpResults, HttpSample } from '../http/http-bench.js';
 import type { Cell } from '../http/plan.js';
-import { VARIANTS } from '../http/variants.js';
+import { KNOWN_VARIANTS } from '../http/variants.js';
 import type { RoundValue, Spread } from './statistics.js';
 import { pairwiseRatio, spreadOf } from './statistics.js';
 
@@ -16,6 +16,8 @@ export interface SummaryRow extends Cell {
   readonly cpuToBound: Spread | null;
   /** CPU per request over that of the better connect-redis, in the same round. */
   readonly cpuToPeer: Spread | null;
+  /** CPU per request over that of `ours`, in the same round. */
+  readonly cpuToOurs: Spread | null;
   readonly p50Ms: Spread;
   readonly p50ToPeer: Spread | null;
   readonly throughputToPeer: Spread | null;
@@ -56,7 +58,7 @@ function summariseCell(samples: readonly HttpSample[]): SummaryRow[] {
   };
   const lower = (a: number, b: number): boolean => a < b;
   const redisCpu = (sample: HttpSample): number => sample.redis?.cpuMicros ?? Number.NaN;
-  return VARIANTS.flatMap(({ name, label }) => {
+  return KNOWN_VARIANTS.flatMap(({ name, label }) => {
     const own = of(name);
     const first = own[0];
     if (!first) return [];
@@ -76,6 +78,7 @@ function summariseCell(samples: readonly HttpSample[]): SummaryRow[] {
         cpuMicros: spreadOf(own.map(cpu)),
         cpuToBound: ratio(own, bound, cpu),
         cpuToPeer: ratio(own, best(cpu, lower), cpu),
+        cpuToOurs: ratio(own, of('ours'), cpu),
         p50Ms: spreadOf(own.map((sample) => sample.p50Ms)),
         p50ToPeer: ratio(
           own,

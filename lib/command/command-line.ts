@@ -80,10 +80,10 @@ function describeProgram(terminal: CommandTerminal) {
     });
   program
     .command(
-      'explain <cookie>',
-      'Say whether a cookie is verified, and what session it leads to; - reads it from the input',
+      'explain [cookie]',
+      'Say whether a cookie is verified, and what it leads to; without one it is read from the input',
     )
-    .action((cookie: string, options: InstallationOptions & { json?: boolean }) => {
+    .action((cookie: string | undefined, options: InstallationOptions & { json?: boolean }) => {
       start(explainCookie(cookie, options, terminal));
     });
   program

@@ -46,14 +46,14 @@ interface CookieDetails {
 /** The name stands for whatever the application calls its cookie. */
 const NAME = 'cookie';
 
-/** `explain <cookie>`: whether it is verified, and what it leads to. @internal */
+/** `explain [cookie]`: whether it is verified, and what it leads to; without it the first line of the input is taken. @internal */
 export async function explainCookie(
-  given: string,
+  given: string | undefined,
   options: InstallationOptions & { readonly json?: boolean | undefined },
   terminal: CommandTerminal,
 ): Promise<ExitCode> {
   const installation = readInstallation(options, terminal);
-  const value = cookieIn(given === '-' ? await firstLine(terminal) : given);
+  const value = cookieIn(given ?? (await firstLine(terminal)));
   const sid = sidIn(value);
   const secrets = (terminal.env[VARIABLES.secret] ?? '').split(',').filter((secret) => secret !== '');
   const explanation = await withSessions(installation, async (app) => ({
@@ -77,7 +77,7 @@ function cookieIn(given: string): string {
   return value.replace(/^"(.*)"$/, '$1');
 }
 
-/** @throws UsageError when it is not the cookie of a session */
+/** The id that a cookie carries. @throws UsageError when it is not the cookie of a session */
 function sidIn(value: string): string {
   let text = value;
   try {
@@ -105,13 +105,12 @@ async function lookUp(
   const { application, redis } = app.get<ResolvedSessionOptions>(SESSION_OPTIONS);
   if (!redis) throw new UsageError('The sessions do not live in Redis.');
   const { id, session: key } = keyLayoutOf(application, redis).session(sid);
-  let isUnreadable = false;
-  const events = app.get(SessionEvents).all.subscribe(({ type }) => {
-    isUnreadable ||= type === 'undecodable';
-  });
+  const happened = new Set<string>();
+  const events = app.get(SessionEvents).all.subscribe(({ type }) => happened.add(type));
   const stored = await app.get<SessionRepository>(SESSION_REPOSITORY).records.load(sid);
   events.unsubscribe();
-  const session = stored ? (stored.isRotated ? 'moved' : 'live') : isUnreadable ? 'unreadable' : 'none';
+  const absence = happened.has('undecodable') ? 'unreadable' : 'none';
+  const session = stored ? (stored.isRotated ? 'moved' : 'live') : absence;
   return { id, key, slot: keySlot(key), session, details: stored && detailsOf(stored) };
 }
 

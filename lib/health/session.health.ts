@@ -73,7 +73,7 @@ export class SessionHealthIndicator {
   private async findings(options: ResolvedSessionHealthOptions): Promise<Pick<SessionHealthDetails, 'findings'>> {
     if (!options.details || !options.findings || !this.link) return {};
     const examination = await inTime(this.examiner.recent(), options.timeoutMs);
-    return { findings: examination && examination.findings };
+    return { findings: examination?.findings ?? null };
   }
 
   /** Without the reason for which it is off: that holds text of the server's. */

@@ -196,7 +196,7 @@ describe('the command line', () => {
     expect(await redis.cli('EXISTS', key)).toBe(1);
     expect(explained.output).not.toContain('stays inside');
 
-    const piped = await run(['explain', '-'], secret, `Cookie: connect.sid=${cookie}\n`);
+    const piped = await run(['explain'], secret, `Cookie: connect.sid=${cookie}\n`);
     expect(piped).toMatchObject({ code: 0, output: expect.stringContaining('right') as string });
     const old = await run(['explain', cookie, '--json'], {
       ...secret,
