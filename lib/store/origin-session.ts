@@ -9,7 +9,7 @@ import { decodeFields, encodeSession, parseCookie, withExpiry } from './session-
  *
  * @internal
  */
-export const BASE_FIELD = 'haSession';
+const BASE_FIELD = 'haSession';
 
 /** Enough to tell two texts of one field apart: 48 bits, and the space of eight characters in each mirrored session. */
 const DIGEST_LENGTH = 8;
