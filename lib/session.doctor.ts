@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { RedisSurveyOptions } from './core/redis-survey.js';
 import { SESSION_OPTIONS } from './core/session.tokens.js';
 import { examine } from './doctor/examine.js';
-import type { SessionExamination, SessionExaminer } from './doctor/session-examination.js';
+import type { SessionExamination } from './doctor/session-examination.js';
 import type { SessionFinding } from './doctor/session-finding.js';
 import { SessionUnsupportedError } from './errors/session-unsupported.error.js';
 import type { ResolvedSessionOptions } from './options/resolved-session.options.js';
@@ -21,7 +21,7 @@ const RECENT_MS = 60_000;
  * @public
  */
 @Injectable()
-export class SessionDoctor implements OnApplicationBootstrap, SessionExaminer {
+export class SessionDoctor implements OnApplicationBootstrap {
   private last: { readonly startedAt: number; readonly examination: Promise<SessionExamination> } | null = null;
 
   /** @internal */

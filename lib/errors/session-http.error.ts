@@ -10,12 +10,6 @@ const MESSAGES = {
   [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
 };
 
-/** @internal */
-export interface SessionHttpErrorOptions {
-  /** Members of the response's body beside `statusCode` and `message`. */
-  readonly shown?: Readonly<Record<string, unknown>> | undefined;
-}
-
 /**
  * An error that stands for an HTTP status other than 500: an HTTP exception of Nest, so that guards, handlers and services may
  * let it pass, and exception filters see what they know. Its `message` is for the log; the response has none of it.
@@ -26,7 +20,12 @@ export abstract class SessionHttpError extends HttpException implements SessionE
   /** As that of every {@link SessionError}. */
   abstract readonly code: string;
 
-  constructor(status: keyof typeof MESSAGES, message: string, options?: ErrorOptions & SessionHttpErrorOptions) {
+  /** @param options - the cause, and `shown`: members of the response's body beside `statusCode` and `message` */
+  constructor(
+    status: keyof typeof MESSAGES,
+    message: string,
+    options?: ErrorOptions & { readonly shown?: Readonly<Record<string, unknown>> | undefined },
+  ) {
     super({ statusCode: status, message: MESSAGES[status], ...options?.shown }, status, options);
     brand(this, new.target.name);
     this.message = message;

@@ -82,7 +82,7 @@ if ARGV[first_expected] then
 end
 -- Requests side by side may each add fewer than are allowed. The hash holds all that is to be counted and a little more.
 if max_fields > 0 and set_count > 0 and redis.call('HLEN', KEYS[1]) + set_count > max_fields then
-  local before, after = count_fields(KEYS[1], ARGV, 16, first_removed, first_expected)
+  local before, after = count_fields(KEYS[1], ARGV, 17, first_removed, first_expected)
   if after > max_fields and after > before then
     return { 0, now, 'fields', after }
   end

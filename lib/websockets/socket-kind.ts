@@ -21,11 +21,12 @@ export interface SessionClosedMessage {
   readonly reconnect: boolean;
 }
 
-/** As much of a client as is used here, of `ws` or socket.io. @internal */
+/** As much of a client as is used here, of `ws` or socket.io. @public */
 export interface SocketClient {
   once(event: string, listener: () => void): unknown;
 }
 
+/** A client of `ws`. @internal */
 interface PlainSocket extends SocketClient {
   readonly readyState: number;
   send(text: string): void;
@@ -33,6 +34,7 @@ interface PlainSocket extends SocketClient {
   close(code: number, reason: string): void;
 }
 
+/** A client of socket.io. @internal */
 interface IoSocket extends SocketClient {
   readonly conn: { close(): void };
   emit(event: string, payload: unknown): void;

@@ -100,7 +100,7 @@ async function complaintsOf(
   await writeFile(join(folder, 'test.yml'), JSON.stringify(test));
   return run('promtool', ['test', 'rules', join(folder, 'test.yml')]).then(
     () => '',
-    (error: unknown) => String((error as { stdout: string }).stdout),
+    (error: unknown) => (error as { stdout: string }).stdout,
   );
 }
 

@@ -77,6 +77,7 @@ export async function useApp({ url }: RunningApp): Promise<void> {
   expect(await send('GET', 'me')).toEqual({ name: 'ada', cart: ['apple', 'pear'] });
   expect(await send('GET', 'count')).toEqual({ sessions: 1 });
   expect(await send('GET', 'health')).toMatchObject({ details: { sessions: { status: 'up' } } });
+  expect(await send('GET', 'operate/api/snapshot')).toMatchObject({ application: 'packed', live: 1 });
   expect(await send('POST', 'logout')).toEqual({ ended: true });
   cookie = signedIn;
   expect(await send('GET', 'me')).toEqual({ name: null, cart: [] });

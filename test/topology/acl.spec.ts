@@ -210,6 +210,8 @@ describe('the lists of rights in docs/operations.md', () => {
       },
       userId: (session) => (session as { user?: string }).user,
       maxSessionsPerUser: 2,
+      // So few that the fields are counted by name.
+      maxFields: 5,
       touchIntervalMs: 0,
       conflict: 'reject',
     });
