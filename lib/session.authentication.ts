@@ -24,6 +24,7 @@ export interface SessionAuthenticationOptions {
 export interface SessionAuthenticationState {
   /** How long ago, by Redis's clock. @unit milliseconds */
   readonly ageMs: number;
+  /** `password`, `webauthn` …, or `null` when it is not known. */
   readonly method: string | null;
   /** Who acts in the user's name, or `null`. */
   readonly actor: string | null;

@@ -16,6 +16,7 @@ export const SESSION_CLOSED_EVENT = 'session-closed';
 
 /** What a client is told whose socket is closed. @public */
 export interface SessionClosedMessage {
+  /** Why its session is over for this socket. */
   readonly reason: SessionEnding;
   /** Whether it makes sense to connect again. socket.io's client does so by itself then, and not otherwise. */
   readonly reconnect: boolean;
@@ -23,6 +24,7 @@ export interface SessionClosedMessage {
 
 /** As much of a client as is used here, of `ws` or socket.io. @public */
 export interface SocketClient {
+  /** Calls the listener at the next event of that name. */
   once(event: string, listener: () => void): unknown;
 }
 
