@@ -153,7 +153,8 @@ describe('the history', () => {
     expect(samples.map((sample) => sample?.peak ?? null)).toEqual([null, 8, null, null, null, null]);
     expect(samples[1]).toMatchObject({ live: 6, memory: { usedBytes: 1008 } });
     const minutes = await keeper.read('minutes', hourMs - 4 * HOUR_MS, hourMs - 4 * HOUR_MS + 3 * MINUTE_MS);
-    expect(minutes.samples.map((sample) => sample?.flow?.created ?? null)).toEqual([null, 8, -4, null]);
+    // The count went back in the third: nobody knows what began in it.
+    expect(minutes.samples.map((sample) => sample?.flow?.created ?? null)).toEqual([null, 8, null, null]);
   });
 
   it('is bounded: the oldest samples go', async () => {
