@@ -23,7 +23,7 @@ export async function drill(options: DrillCommandOptions, terminal: CommandTermi
       return EXIT_CODE.USAGE;
     }
   }
-  // What is on its way goes beside the result, which programs read.
+  // Progress goes to the error output: programs read the result from the other one.
   if (!options.json) writeLine(terminal, 'Failing over …');
   const report = await withSessions(installation, (app) => {
     const { redis } = app.get<ResolvedSessionOptions>(SESSION_OPTIONS);

@@ -13,7 +13,7 @@ import { readInstallation, VARIABLES, withSessions, type InstallationOptions } f
 import { keySlot } from './key-slot.js';
 import { writeJson, writeTable, type CommandTerminal } from './terminal.js';
 
-/** What a cookie leads to; no value of the session. @internal */
+/** The session that a cookie leads to, without its values. @internal */
 interface CookieExplanation {
   /** `null`: no secret was given to check it by. */
   readonly verified: boolean | null;

@@ -16,5 +16,5 @@ export const SESSION_OBSERVERS = Symbol.for('nestjs-ha-session:observers');
 export const SESSION_REPOSITORY = Symbol.for('nestjs-ha-session:repository');
 /** The sessions of users, for entries that cannot import the root. @internal */
 export const SESSION_SERVICE = Symbol.for('nestjs-ha-session:service');
-/** What examines the servers, for entries that cannot import the root. @internal */
+/** Injection token of the examiner of the servers, for entries that cannot import the root. @internal */
 export const SESSION_EXAMINER = Symbol.for('nestjs-ha-session:examiner');

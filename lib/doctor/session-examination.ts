@@ -8,7 +8,7 @@ export interface SessionExamination {
   readonly findings: readonly SessionFinding[];
 }
 
-/** What examines the servers, for pages and health checks. @internal */
+/** An examiner of the servers, for pages and health checks. @internal */
 export interface SessionExaminer {
   /**
    * An examination that is at most a minute old; `isFresh`: one that begins now.

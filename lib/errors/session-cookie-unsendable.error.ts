@@ -5,7 +5,7 @@ export class SessionCookieUnsendableError extends SessionError {
   override readonly code = 'SESSION_COOKIE_UNSENDABLE';
 
   constructor(
-    /** What was asked for: `regenerate()`, `a new session`. */
+    /** The request that was refused: `regenerate()`, `a new session`. */
     readonly what: string,
   ) {
     super(

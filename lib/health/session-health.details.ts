@@ -42,7 +42,7 @@ export interface SessionHealthDetails {
   /** The last change of primary as this process saw it. */
   readonly lastFailover?: FailoverReport | null;
   /**
-   * What the doctor found, at most a minute ago; `null` when it has not been through by then. With the option `findings` alone.
+   * Findings of the doctor, at most a minute old; `null` when its examination is not over by then. With the option `findings` alone.
    * They do not make a check `degraded`.
    */
   readonly findings?: readonly SessionFinding[] | null;

@@ -3,8 +3,8 @@ import { HttpStatus } from '@nestjs/common';
 import type { SessionHttpError } from '../errors/session-http.error.js';
 import { isSessionError } from '../errors/session.error.js';
 
-/** When a client should try again after a 503: a failover takes a few seconds, and the operation has waited for it already. Seconds. */
-const RETRY_AFTER = '1';
+/** When a client should try again after a 503: a failover takes a few seconds, and the operation has waited for it already. Seconds. @internal */
+export const RETRY_AFTER = '1';
 
 /** The status of an outage. @internal */
 export const UNAVAILABLE: number = HttpStatus.SERVICE_UNAVAILABLE;

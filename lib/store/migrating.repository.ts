@@ -108,7 +108,7 @@ class MigratingRecords implements SessionRecords {
     if (this.migration.mirrors) await this.migration.settle(sid, isTouched);
   }
 
-  /** What has ended here cannot be taken over again: only where others read that store it must be gone before the response. */
+  /** A session that has ended here cannot be taken over again: only where others read that store it must be gone before the response. */
   private async endThere(sid: string): Promise<void> {
     const removal = this.migration.remove(sid);
     await (this.migration.mirrors ? removal : removal.catch(ignore));

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { RETRY_AFTER } from '../http/session-http-error.js';
 import type { HandshakeRefusal, SocketSessions } from './socket-sessions.js';
 
 /** A server of socket.io, or a namespace. @internal */
@@ -26,8 +27,6 @@ interface SocketServerOptions {
   readonly connectionStateRecovery?: object | undefined;
 }
 
-/** When a client should try again after a failover. Seconds. */
-const RETRY_AFTER = '1';
 const UNAVAILABLE = 503;
 
 /** Whether a server is of socket.io. @internal */

@@ -52,13 +52,13 @@ export interface LoneView {
 
 /** Signs that a Sentinel acts, or is about to. */
 const ACTING = ['o_down', 'failover_in_progress', 'force_failover'];
+/** Signs that a Sentinel would agree to a failover. */
+const ACCUSING = ['s_down', 'disconnected'];
+
 /** Whether a Sentinel says that it acts, or that enough of them agree to. @internal */
 export function isActing({ flags }: Pick<SentinelVote, 'flags'>): boolean {
   return ACTING.some((flag) => flags.has(flag));
 }
-
-/** Signs that a Sentinel would agree to a failover. */
-const ACCUSING = ['s_down', 'disconnected'];
 
 /**
  * By when every Sentinel knows of a failover that was finished without it: they tell each other every two seconds.
